@@ -1,0 +1,90 @@
+"""Guessing is slowed: the curve, and the counter of one process."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from authsvc.attempts import (
+    Curve,
+    MemoryAttemptCounter,
+    TooManyAttemptsError,
+    counted,
+    user_key,
+)
+from authsvc.errors import BackendError
+
+
+def test_the_default_curve_admits_at_most_seven_guesses_in_fifteen_minutes() -> None:
+    curve, now, guesses = Curve(), 0.0, 0
+
+    while now <= 900:
+        guesses += 1
+        now += curve.wait_after(guesses)
+
+    assert guesses == 7
+
+
+def test_waits_double_up_to_the_longest() -> None:
+    curve = Curve(free=2, first_wait=1, longest_wait=5)
+
+    waits = [curve.wait_after(failures) for failures in range(7)]
+
+    assert waits == [0, 0, 1, 2, 4, 5, 5]
+    assert curve.wait_after(10_000) == 5
+
+
+def test_an_attempt_without_a_verdict_does_not_count() -> None:
+    counter = MemoryAttemptCounter(Curve(free=1))
+
+    def directory_is_down() -> None:
+        raise BackendError("down")
+
+    for _ in range(5):
+        with pytest.raises(BackendError, match="down"):
+            counted(counter, "user:a", directory_is_down)
+
+
+def test_a_refused_attempt_is_not_made_and_says_how_long_to_wait() -> None:
+    counter = MemoryAttemptCounter(Curve(free=1, first_wait=30), clock=lambda: 0.0)
+    made = []
+    assert counted(counter, "user:a", lambda: None) is None
+
+    with pytest.raises(TooManyAttemptsError) as refused:
+        counted(counter, "user:a", lambda: made.append(1))
+
+    assert refused.value.retry_after == 30
+    assert made == []
+
+
+def test_a_hundred_guesses_at_once_get_no_more_tries_than_in_a_row() -> None:
+    counter = MemoryAttemptCounter(Curve(free=3), clock=lambda: 0.0)
+    with ThreadPoolExecutor(16) as pool:
+        waits = list(pool.map(lambda _: counter.admit("user:a"), range(100)))
+
+    assert waits.count(0.0) == 3
+
+
+def test_somebody_with_an_account_of_their_own_cannot_clear_their_address() -> None:
+    counter = MemoryAttemptCounter(Curve(free=2), clock=lambda: 0.0)
+    counted(counter, "address:a", lambda: None, clears=False)
+    counted(counter, "address:a", lambda: "me", clears=False)
+    counted(counter, "address:a", lambda: None, clears=False)
+
+    assert counter.admit("address:a") > 0
+
+
+def test_the_memory_is_bounded_and_the_oldest_key_goes_first() -> None:
+    counter = MemoryAttemptCounter(Curve(free=1), max_keys=2, clock=lambda: 0.0)
+    for key in ("a", "b", "c"):
+        counter.admit(key)
+
+    assert counter.admit("c") > 0
+    assert counter.admit("a") == 0
+
+
+def test_spellings_that_a_directory_takes_for_one_user_are_one_key() -> None:
+    assert user_key("Alice") == user_key(" alice ") == user_key("ＡＬＩＣＥ")
+    assert user_key("alice") != user_key("bob")
+    assert "alice" not in user_key("alice")
