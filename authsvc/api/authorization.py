@@ -1,0 +1,158 @@
+"""SubjectAccessReview, ``authorization.k8s.io/v1`` and ``/v1beta1``.
+
+v1beta1 spells ``groups`` as ``group``; all else is the same. Selectors follow
+KEP-4601: what cannot be understood is dropped, which makes the request
+broader, never narrower.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from authsvc.api import meta
+from authsvc.errors import InvalidReviewError
+from authsvc.interfaces import Attributes, Decision, Effect, Requirement, UserInfo
+
+KIND = "SubjectAccessReview"
+VERSIONS = ("authorization.k8s.io/v1", "authorization.k8s.io/v1beta1")
+
+_OPERATORS = frozenset({"In", "NotIn", "Exists", "DoesNotExist"})
+
+
+class SubjectAccessReview(NamedTuple):
+    """What the API server asks: may they?"""
+
+    api_version: str
+    attributes: Attributes
+
+
+class _Requirement(msgspec.Struct):
+    key: str = ""
+    operator: str = ""
+    values: tuple[str, ...] | None = None
+
+
+class _Selector(msgspec.Struct):
+    requirements: tuple[_Requirement, ...] | None = None
+
+
+class _ResourceAttributes(msgspec.Struct, rename="camel"):
+    namespace: str = ""
+    verb: str = ""
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+    subresource: str = ""
+    name: str = ""
+    field_selector: _Selector | None = None
+    label_selector: _Selector | None = None
+
+
+class _NonResourceAttributes(msgspec.Struct):
+    path: str = ""
+    verb: str = ""
+
+
+class Spec(msgspec.Struct, rename="camel"):
+    """The ``spec`` of a review, in either version's spelling."""
+
+    resource_attributes: _ResourceAttributes | None = None
+    non_resource_attributes: _NonResourceAttributes | None = None
+    user: str = ""
+    uid: str = ""
+    groups: tuple[str, ...] | None = None
+    group: tuple[str, ...] | None = None
+    extra: dict[str, tuple[str, ...]] | None = None
+
+
+class _Request(msgspec.Struct, rename="camel"):
+    spec: Spec | None = None
+    kind: str = ""
+    api_version: str = ""
+
+
+class _Status(msgspec.Struct, omit_defaults=True):
+    allowed: bool
+    denied: bool = False
+    reason: str = ""
+
+
+class _Response(msgspec.Struct, rename="camel"):
+    kind: str
+    api_version: str
+    status: _Status
+
+
+_decoder = msgspec.json.Decoder(_Request)
+_encoder = msgspec.json.Encoder()
+
+
+def parse(body: bytes) -> SubjectAccessReview:
+    """Read a SubjectAccessReview.
+
+    Raises:
+        InvalidReviewError: the body is not one, with the place.
+    """
+    request = meta.decode(_decoder, body)
+    api_version = meta.check_kind(request.kind, request.api_version, KIND, VERSIONS)
+    if request.spec is None:
+        raise InvalidReviewError("spec", "missing")
+    return SubjectAccessReview(api_version, attributes_of(request.spec, api_version))
+
+
+def attributes_of(spec: Spec, api_version: str) -> Attributes:
+    """Return what a review's spec asks.
+
+    Raises:
+        InvalidReviewError: both or neither kind of attributes.
+    """
+    # Each version has its own spelling; the other's field is an unknown one.
+    groups = spec.groups if api_version == VERSIONS[0] else spec.group
+    user = UserInfo(spec.user, spec.uid, groups or (), spec.extra or {})
+    asked = spec.resource_attributes
+    path = spec.non_resource_attributes
+    if asked is not None and path is None:
+        return Attributes(
+            user,
+            asked.verb,
+            True,
+            asked.namespace,
+            asked.group,
+            asked.version,
+            asked.resource,
+            asked.subresource,
+            asked.name,
+            "",
+            _requirements(asked.field_selector) if asked.field_selector else (),
+            _requirements(asked.label_selector) if asked.label_selector else (),
+        )
+    if path is not None and asked is None:
+        return Attributes(user, path.verb, False, path=path.path)
+    count = "both" if asked else "neither"
+    raise InvalidReviewError(
+        "spec", f"expected one of resourceAttributes and nonResourceAttributes, got {count}"
+    )
+
+
+def _requirements(selector: _Selector) -> tuple[Requirement, ...]:
+    # `rawSelector` comes only from reviews that users post and is treated as
+    # no selector, as an operator unknown to us is (KEP-4601).
+    return tuple(
+        Requirement(requirement.key, requirement.operator, requirement.values or ())
+        for requirement in selector.requirements or ()
+        if requirement.operator in _OPERATORS
+    )
+
+
+def render(api_version: str, decision: Decision) -> bytes:
+    """Render a decision. Allowed and denied together can not be said: it would be a 500."""
+    effect = decision.effect
+    if effect is Effect.ALLOW:
+        status = _Status(allowed=True, reason=decision.reason)
+    elif effect is Effect.DENY:
+        status = _Status(allowed=False, denied=True, reason=decision.reason)
+    else:
+        status = _Status(allowed=False, reason=decision.reason)
+    return _encoder.encode(_Response(KIND, api_version, status))

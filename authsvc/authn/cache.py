@@ -1,0 +1,152 @@
+"""Verdicts about tokens, kept for a while (k8s.io/apiserver/pkg/authentication/token/cache).
+
+What is kept: an HMAC of the token under a key of this process, never the
+token; the audiences asked for; the generation of what answered, so that after
+a reload nothing of the old configuration is answered. What is not: failures.
+Equal tokens that arrive together share one flight to the back end.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from typing import NamedTuple
+
+from authsvc import metrics
+from authsvc.errors import BackendError
+from authsvc.interfaces import Identity, TokenAuthenticator
+
+
+class Miss:
+    """Says that the cache does not know, which None (nobody's token) can not say."""
+
+
+MISS = Miss()
+
+_HIT = metrics.TOKEN_CACHE.labels("hit")
+_MISSED = metrics.TOKEN_CACHE.labels("miss")
+_JOINED = metrics.TOKEN_CACHE.labels("joined")
+
+
+class _Entry(NamedTuple):
+    identity: Identity | None
+    until: float
+
+
+class _Flight:
+    """One question to the back end, and those who wait for its answer."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.identity: Identity | None = None
+        self.error: BaseException | None = None
+
+
+class CachedTokenAuthenticator:
+    """Remembers what an authenticator said.
+
+    ``ttl`` and ``rejected_ttl`` in seconds; ``size`` in tokens, the least
+    recently used leave first; 0 keeps nothing. ``generation`` changes whenever
+    the authenticator may answer differently.
+    """
+
+    def __init__(
+        self,
+        authenticator: TokenAuthenticator,
+        *,
+        ttl: float = 60.0,
+        rejected_ttl: float = 10.0,
+        size: int = 100_000,
+        generation: Callable[[], Hashable] = lambda: 0,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._authenticator = authenticator
+        self._ttl = ttl
+        self._rejected_ttl = rejected_ttl
+        self._size = size
+        self._generation = generation
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._key = os.urandom(32)
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._flights: dict[Hashable, _Flight] = {}
+
+    def peek(self, token: str, audiences: Sequence[str]) -> Identity | Miss | None:
+        """Return what is remembered of the token, or MISS; never asks and never waits."""
+        key = self._key_of(token, audiences)
+        with self._lock:
+            found = self._find(key)
+        if found is not MISS:
+            _HIT.inc()
+        return found
+
+    def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:
+        """Return what is remembered of the token, or what the authenticator says now."""
+        key = self._key_of(token, audiences)
+        with self._lock:
+            found = self._find(key)
+            if not isinstance(found, Miss):
+                _HIT.inc()
+                return found
+            flight = self._flights.get(key)
+            leads = flight is None
+            if flight is None:
+                flight = self._flights[key] = _Flight()
+        if leads:
+            _MISSED.inc()
+            self._fly(flight, key, token, audiences)
+        else:
+            _JOINED.inc()
+            flight.done.wait()
+            if flight.error is not None:
+                raise BackendError(str(flight.error)) from flight.error
+        return flight.identity
+
+    def _fly(self, flight: _Flight, key: Hashable, token: str, audiences: Sequence[str]) -> None:
+        try:
+            flight.identity = self._authenticator.authenticate_token(token, audiences)
+            self._remember(key, flight.identity)
+        except BaseException as error:
+            flight.error = error
+            raise
+        finally:
+            with self._lock:
+                del self._flights[key]
+            flight.done.set()
+
+    def _key_of(self, token: str, audiences: Sequence[str]) -> Hashable:
+        digest = hmac.digest(self._key, token.encode("utf-8", "surrogatepass"), "sha256")
+        return (digest, tuple(audiences), self._generation())
+
+    def _find(self, key: Hashable) -> Identity | Miss | None:
+        entry = self._entries.get(key)
+        if entry is None:
+            return MISS
+        if self._clock() >= entry.until or self._expired(entry.identity):
+            del self._entries[key]
+            return MISS
+        self._entries.move_to_end(key)
+        return entry.identity
+
+    def _remember(self, key: Hashable, identity: Identity | None) -> None:
+        ttl = self._rejected_ttl if identity is None else self._ttl
+        if not self._size or ttl <= 0 or self._expired(identity):
+            return
+        with self._lock:
+            self._entries[key] = _Entry(identity, self._clock() + ttl)
+            self._entries.move_to_end(key)
+            while len(self._entries) > self._size:
+                self._entries.popitem(last=False)
+
+    def _expired(self, identity: Identity | None) -> bool:
+        # By the wall clock, each time: a token's end is a time of day, and the
+        # clock may be stepped while an entry is kept.
+        if identity is None or identity.expires_at is None:
+            return False
+        return self._wall_clock() >= identity.expires_at

@@ -1,0 +1,92 @@
+"""What no provider may say, and what every answer has.
+
+A directory or an identity provider may name people; it can never name the
+control plane. Names in ``system:`` belong to the API server (they are granted
+rights by RBAC's bootstrap policy, and system:masters bypasses all
+authorization), so a user of such a name is refused and a group is dropped.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+import structlog
+
+from authsvc.interfaces import Identity, TokenAuthenticator, UserInfo
+
+MAX_TOKEN_BYTES = 16 * 1024
+
+_log = structlog.get_logger()
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a name is in ``system:``, in whatever case, spacing or look-alike form."""
+    # What has no width or is a space is taken out first: a reader of an audit
+    # log could not tell such a name from the real one.
+    visible = "".join(
+        character
+        for character in unicodedata.normalize("NFKC", name)
+        if not character.isspace() and unicodedata.category(character)[0] != "C"
+    )
+    return visible.casefold().startswith("system:")
+
+
+def guard_user(user: UserInfo, authenticator: str = "") -> UserInfo | None:
+    """Return the user with groups sorted, unique and free of ``system:``; None where refused."""
+    if not user.username or is_reserved(user.username):
+        _log.warning("reserved_user_refused", authenticator=authenticator, user=user.username)
+        return None
+    groups = set(user.groups) - {""}
+    reserved = {group for group in groups if is_reserved(group)}
+    if reserved:
+        _log.warning(
+            "reserved_groups_dropped",
+            authenticator=authenticator,
+            user=user.username,
+            groups=sorted(reserved),
+        )
+    return user._replace(groups=tuple(sorted(groups - reserved)))
+
+
+class GuardedTokenAuthenticator:
+    """Keeps an authenticator to what it may say; refuses what is no token before it is asked."""
+
+    def __init__(self, authenticator: TokenAuthenticator, name: str = "") -> None:
+        self._authenticator = authenticator
+        self._name = name
+
+    def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:
+        """Return whose token this is, unless that may not be said."""
+        if not token or len(token.encode("utf-8", "surrogatepass")) > MAX_TOKEN_BYTES:
+            return None
+        identity = self._authenticator.authenticate_token(token, audiences)
+        if identity is None:
+            return None
+        user = guard_user(identity.user, self._name)
+        return None if user is None else identity._replace(user=user)
+
+
+class AudienceTokenAuthenticator:
+    """Binds all authenticators to the audiences that this service vouches for.
+
+    Without any configured the service has no say in audiences: it leaves
+    ``status.audiences`` to the authenticators, and absent it means the API
+    server's own.
+    """
+
+    def __init__(self, authenticator: TokenAuthenticator, audiences: Sequence[str]) -> None:
+        self._authenticator = authenticator
+        self._audiences = frozenset(audiences)
+
+    def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:
+        """Return whose token this is, for those of the audiences that are ours."""
+        if not audiences:
+            return self._authenticator.authenticate_token(token, ())
+        ours = tuple(audience for audience in audiences if audience in self._audiences)
+        if not ours:
+            return None
+        identity = self._authenticator.authenticate_token(token, ours)
+        if identity is None:
+            return None
+        return identity._replace(audiences=identity.audiences or ours)

@@ -1,0 +1,136 @@
+"""Static tokens: a table in a file, for bootstrap and for robots.
+
+The file is Kubernetes' own (``--token-auth-file``): ``token,user,uid,"group1,group2"``
+a line, uid and groups optional. A token may be given hashed, as ``sha256:`` and
+64 hex digits; `authsvc token hash` makes one. Only hashes are kept in memory.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from authsvc.errors import InvalidPolicyError, PolicyError
+from authsvc.interfaces import Identity, UserInfo
+from authsvc.reloading import Reloading
+
+_HASHED = "sha256:"
+_DIGEST = re.compile(r"[0-9a-fA-F]{64}")
+
+Table = Mapping[bytes, UserInfo]
+
+
+@dataclass(frozen=True, slots=True)
+class StaticTokensSettings:
+    """``file`` is the table."""
+
+    file: Path
+
+
+class StaticTokenAuthenticator:
+    """Knows the tokens of a table; the table follows its file."""
+
+    def __init__(self, settings: StaticTokensSettings, name: str = "static-tokens") -> None:
+        file = settings.file
+        self.table: Reloading[Table] = Reloading(
+            f"authenticator/{name}", lambda: read(file), [file]
+        )
+
+    def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:  # noqa: ARG002  such a token has no audience of its own
+        """Return the user whom the table gives the token, good for no audience in particular."""
+        digest = hash_token(token)
+        # Found by digest in a dict: Python compares the bytes themselves only
+        # after their keyed hashes (SipHash, a key per process) are equal, so the
+        # time of a look-up tells nothing about the tokens in the table.
+        found = self.table.current.get(digest)
+        return None if found is None else Identity(found)
+
+    def start(self) -> None:
+        """Follow the file."""
+        self.table.start()
+
+    def close(self) -> None:
+        """Stop following the file."""
+        self.table.close()
+
+
+def hash_token(token: str) -> bytes:
+    """Return the SHA-256 of a token, which is what a table keeps."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def read(file: Path) -> Table:
+    """Read a table.
+
+    Raises:
+        InvalidPolicyError: every error of the file with its line; never with a token.
+    """
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise InvalidPolicyError(
+            [PolicyError(str(file), 0, (error.strerror or "cannot be read").lower())]
+        ) from None
+    except UnicodeDecodeError as error:
+        raise InvalidPolicyError(
+            [PolicyError(str(file), 0, f"not UTF-8 at byte {error.start}")]
+        ) from None
+    return _parse(str(file), text)
+
+
+def _parse(file: str, text: str) -> Table:
+    table: dict[bytes, UserInfo] = {}
+    lines: dict[bytes, int] = {}
+    errors: list[PolicyError] = []
+    reader = csv.reader(text.splitlines(keepends=True), strict=True, skipinitialspace=True)
+    start = 1
+    try:
+        for row in reader:
+            line, start = start, reader.line_num + 1
+            if not row or row[0].lstrip().startswith("#"):
+                continue
+            try:
+                digest, user = _parse_row(row)
+            except ValueError as error:
+                errors.append(PolicyError(file, line, str(error)))
+                continue
+            first = lines.setdefault(digest, line)
+            if first != line:
+                errors.append(PolicyError(file, line, f"the same token as in line {first}"))
+            table[digest] = user
+    except csv.Error as error:
+        errors.append(PolicyError(file, start, str(error)))
+    if text and not text.endswith("\n"):
+        last = text.count("\n") + 1
+        errors.append(
+            PolicyError(file, last, "the last line does not end: is the file half written?")
+        )
+    if errors:
+        raise InvalidPolicyError(errors)
+    return table
+
+
+def _parse_row(row: list[str]) -> tuple[bytes, UserInfo]:
+    cells = [cell.strip() for cell in row]
+    if not 2 <= len(cells) <= 4:
+        raise ValueError(f'expected token,user,uid,"group1,group2", got {len(cells)} cells')
+    token, username, uid, groups = (*cells, "", "")[:4]
+    if not token:
+        raise ValueError("the token is empty")
+    if not username:
+        raise ValueError("the user is empty")
+    names = {group.strip() for group in groups.split(",")} - {""}
+    return _digest(token), UserInfo(username, uid, tuple(sorted(names)))
+
+
+def _digest(token: str) -> bytes:
+    if not token.startswith(_HASHED):
+        return hash_token(token)
+    digest = token.removeprefix(_HASHED)
+    if not _DIGEST.fullmatch(digest):
+        raise ValueError("expected 64 hexadecimal digits after sha256:")
+    return bytes.fromhex(digest)

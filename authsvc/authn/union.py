@@ -1,0 +1,39 @@
+"""Several authenticators as one (k8s.io/apiserver/pkg/authentication/token/union)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from authsvc.errors import BackendError
+from authsvc.interfaces import Identity, TokenAuthenticator
+
+_log = structlog.get_logger()
+
+
+class UnionTokenAuthenticator:
+    """Asks each authenticator in order; the first that knows the token answers.
+
+    One that fails does not hide another's answer. If none knows the token and
+    one failed, nobody can say that the token is bad: that is a failure.
+    """
+
+    def __init__(self, authenticators: Sequence[tuple[str, TokenAuthenticator]]) -> None:
+        self._authenticators = tuple(authenticators)
+
+    def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:
+        """Return whose token this is, by the first authenticator that knows."""
+        failed: list[str] = []
+        for name, authenticator in self._authenticators:
+            try:
+                identity = authenticator.authenticate_token(token, audiences)
+            except BackendError as error:
+                _log.error("authenticator_failed", authenticator=name, error=str(error))
+                failed.append(name)
+                continue
+            if identity is not None:
+                return identity
+        if failed:
+            raise BackendError(f"no answer from {', '.join(failed)}")
+        return None

@@ -1,0 +1,67 @@
+"""``authsvc …``: the commands, found by name and imported only when called.
+
+A command is a module of this package; the table below is all that is imported
+for ``authsvc --help``.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from authsvc import __version__
+from authsvc.errors import AuthsvcError
+
+# name: (module:attribute, what it does)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "config": ("authsvc.cli.config:config", "Check a configuration; print its defaults or schema."),
+    "demo": ("authsvc.cli.demo:demo", "A tour: a real server, real reviews, readable answers."),
+    "serve": ("authsvc.cli.serve:serve", "Run the service."),
+    "token": ("authsvc.cli.token:token", "Make tokens for a table; explain a token."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def __init__(self, commands: dict[str, tuple[str, str]], **attributes: object) -> None:
+        super().__init__(**attributes)  # type: ignore[arg-type]  # click's own keywords, passed on
+        self._table = commands
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        return sorted(self._table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in self._table:
+            return None
+        module, _, attribute = self._table[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)  # noqa: S101  a fault of the table, not of a user
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self._table[name][1]) for name in sorted(self._table)])
+
+
+@click.group(
+    cls=LazyGroup, commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__, prog_name="authsvc")
+def group() -> None:
+    """The identity and permission service for Kubernetes."""
+
+
+def main() -> None:
+    """Run the command line; an error of ours is a line or more on stderr, and exit status 1."""
+    try:
+        group.main(prog_name="authsvc")
+    except AuthsvcError as error:
+        for line in str(error).splitlines() or [type(error).__name__]:
+            click.echo(f"error: {line}", err=True)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""The versioned component configuration: a file in, settings out.
+
+``load`` is all that the rest needs. A wire version is a package of its own
+(``v1alpha1``) whose structs convert to ``model``; parts keep their settings
+with themselves and their wire form in a module of each version.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from authsvc.config import v1alpha1
+from authsvc.config.decode import Place, decode, read_yaml
+from authsvc.config.model import Configuration
+from authsvc.errors import ConfigError, InvalidConfigurationError
+
+KIND = "AuthsvcConfiguration"
+VERSIONS = {v1alpha1.API_VERSION: v1alpha1.AuthsvcConfiguration}
+
+
+def load(file: Path) -> Configuration:
+    """Read a configuration file.
+
+    Raises:
+        InvalidConfigurationError: every error of the file, each with its place.
+    """
+    file = file.absolute()
+    document = read_yaml(file)
+    if not isinstance(document, dict):
+        raise InvalidConfigurationError([ConfigError(str(file), "expected a mapping")])
+    wire = VERSIONS.get(document.get("apiVersion", ""))
+    if wire is None or document.get("kind") != KIND:
+        expected = " or ".join(VERSIONS)
+        raise InvalidConfigurationError(
+            [ConfigError(str(file), f"expected apiVersion {expected} and kind {KIND}")]
+        )
+    at = Place(file.parent)
+    decoded = decode(wire, document, at)
+    configuration = decoded.to_configuration(file, at) if decoded else None
+    if at.errors or configuration is None:
+        raise InvalidConfigurationError(at.errors)
+    return configuration

@@ -1,0 +1,107 @@
+"""The configuration as the service knows it, whatever version its file was written in.
+
+Plain values: paths are absolute, times are seconds, nothing is optional that
+has a default. Every wire version (v1alpha1, …) converts to this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class TLSSettings:
+    """The listener's certificate and what it asks of its clients.
+
+    ``client_ca_file`` None: clients are not asked for a certificate.
+    ``allowed_client_names`` empty: any certificate of that CA may ask reviews;
+    else its common name or a DNS name of it must be listed.
+    """
+
+    cert_file: Path
+    key_file: Path
+    client_ca_file: Path | None
+    allowed_client_names: frozenset[str]
+    min_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """How the service listens. ``tls`` None only on loopback."""
+
+    bind: str
+    tls: TLSSettings | None
+    probes_bind: str | None
+    workers: int
+    threads: int
+    keep_alive: float
+    header_timeout: float
+    body_timeout: float
+    stop_timeout: float
+    max_body: int
+    max_connections: int
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """How long a verdict about a token is kept, in seconds; ``size`` in tokens."""
+
+    ttl: float
+    rejected_ttl: float
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class NamedAuthenticator:
+    """One provider of the chain: its name in logs and metrics, and its own settings."""
+
+    name: str
+    settings: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticationSettings:
+    """``audiences``: what this service vouches for; empty leaves it to the API server."""
+
+    audiences: tuple[str, ...]
+    cache: CacheSettings
+    authenticators: tuple[NamedAuthenticator, ...]
+
+
+class Mode(Enum):
+    """Whether decisions bind (Enforce) or are only logged (Shadow)."""
+
+    ENFORCE = "Enforce"
+    SHADOW = "Shadow"
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationSettings:
+    """``policy_folder`` None: no policy, no opinion. ``model`` None: the shipped one."""
+
+    mode: Mode
+    policy_folder: Path | None
+    model: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoggingSettings:
+    """``decisions``: ``stdout``, ``off``, or a file."""
+
+    level: str
+    format: str
+    decisions: str | Path
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """All of it. ``file`` is where it was read from."""
+
+    file: Path
+    server: ServerSettings
+    authentication: AuthenticationSettings
+    authorization: AuthorizationSettings
+    logging: LoggingSettings

@@ -1,0 +1,97 @@
+"""``authentication``: the chain of authenticators and the cache in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Annotated, Literal, Protocol
+
+import msgspec
+
+from authsvc.authn.static import StaticTokensSettings
+from authsvc.config.decode import Duration, Place, Wire, seconds
+from authsvc.config.model import AuthenticationSettings, CacheSettings, NamedAuthenticator
+
+
+class Cache(Wire):
+    """How long a verdict about a token is kept."""
+
+    ttl: Duration = "60s"
+    rejected_ttl: Duration = msgspec.field(name="rejectedTTL", default="10s")
+    size: Annotated[int, msgspec.Meta(ge=0)] = 100_000
+
+    def to_settings(self) -> CacheSettings:
+        """Convert to the internal model."""
+        return CacheSettings(seconds(self.ttl), seconds(self.rejected_ttl), self.size)
+
+
+class StaticTokens(Wire):
+    """Tokens in a file, in the CSV form that Kubernetes has for them."""
+
+    file: str
+
+    def to_settings(self, at: Place) -> StaticTokensSettings:
+        """Convert to the internal model."""
+        return StaticTokensSettings(file=at.field("file").existing_file(self.file))
+
+
+class _Provider(Protocol):
+    def to_settings(self, at: Place) -> Hashable: ...
+
+
+class Authenticator(Wire):
+    """One provider: an envelope, and under the field of its type what that type needs."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+    type: Literal["StaticTokens"]
+    static_tokens: StaticTokens | None = None
+
+    def to_settings(self, at: Place) -> NamedAuthenticator | None:
+        """Convert to the internal model; None where an error was recorded."""
+        given: dict[str, _Provider] = {
+            field.encode_name: getattr(self, field.name)
+            for field in msgspec.structs.fields(self)
+            if field.name not in {"name", "type"} and getattr(self, field.name) is not None
+        }
+        expected = field_of(self.type)
+        for name in given:
+            if name != expected:
+                at.field(name).error(f"does not belong to type {self.type}")
+        provider = given.get(expected)
+        if provider is None:
+            at.field(expected).error(f"required for type {self.type}")
+            return None
+        return NamedAuthenticator(self.name, provider.to_settings(at.field(expected)))
+
+
+def field_of(type_: str) -> str:
+    """Return the field that holds what a type needs: StaticTokens → staticTokens, LDAP → ldap."""
+    return _FIELDS.get(type_, type_[0].lower() + type_[1:])
+
+
+# Where a type's name is an abbreviation or a brand, the rule above would misspell it.
+_FIELDS = {"LDAP": "ldap", "OIDC": "oidc", "GitHub": "github", "GitLab": "gitlab"}
+
+
+class Authentication(Wire):
+    """Who is this?"""
+
+    audiences: tuple[str, ...] = ()
+    cache: Cache = Cache()
+    authenticators: tuple[Authenticator, ...] = ()
+
+    def to_settings(self, at: Place) -> AuthenticationSettings:
+        """Convert to the internal model."""
+        place = at.field("authenticators")
+        seen: set[str] = set()
+        authenticators = []
+        for index, authenticator in enumerate(self.authenticators):
+            item = place.item(index)
+            if authenticator.name in seen:
+                item.field("name").error(f"{authenticator.name!r} is given twice")
+            seen.add(authenticator.name)
+            settings = authenticator.to_settings(item)
+            if settings is not None:
+                authenticators.append(settings)
+        return AuthenticationSettings(
+            self.audiences, self.cache.to_settings(), tuple(authenticators)
+        )

@@ -1,0 +1,34 @@
+"""``authorization``: the policy and whether it binds."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from authsvc.config.decode import Place, Wire
+from authsvc.config.model import AuthorizationSettings, Mode
+
+
+class Policy(Wire):
+    """A folder of policy files; ``model`` is another Casbin model than the shipped one."""
+
+    folder: str
+    model: str = ""
+
+
+class Authorization(Wire):
+    """May they?"""
+
+    mode: Literal["Enforce", "Shadow"] = "Enforce"
+    policy: Policy | None = None
+
+    def to_settings(self, at: Place) -> AuthorizationSettings:
+        """Convert to the internal model."""
+        folder = model = None
+        if self.policy is not None:
+            place = at.field("policy")
+            folder = place.file(self.policy.folder)
+            if not folder.is_dir():
+                place.field("folder").error(f"{folder}: no such folder")
+            if self.policy.model:
+                model = place.field("model").existing_file(self.policy.model)
+        return AuthorizationSettings(Mode(self.mode), folder, model)

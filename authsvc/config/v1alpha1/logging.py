@@ -1,0 +1,22 @@
+"""``logging``: what is written where."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from authsvc.config.decode import Place, Wire
+from authsvc.config.model import LoggingSettings
+
+
+class Logging(Wire):
+    """The service's own log goes to stderr; one line per decision goes to ``decisions``."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+    decisions: str = "stdout"
+
+    def to_settings(self, at: Place) -> LoggingSettings:
+        """Convert to the internal model."""
+        decisions = self.decisions
+        target = decisions if decisions in {"stdout", "off"} else at.file(decisions)
+        return LoggingSettings(self.level, self.format, target)

@@ -1,0 +1,101 @@
+"""``server``: how the service listens."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Literal
+
+import msgspec
+
+from authsvc.config.decode import Duration, Place, Wire, seconds
+from authsvc.config.model import ServerSettings, TLSSettings
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
+# kube-apiserver closes its idle connections after 90 s. A connection closed
+# from this side under a request is an error to the user, so ours must outlast it.
+_API_SERVER_IDLE_SECONDS = 90
+
+
+class TLS(Wire):
+    """Certificates of the listener."""
+
+    cert_file: str
+    key_file: str
+    client_ca_file: str = msgspec.field(name="clientCAFile", default="")
+    allowed_client_names: tuple[str, ...] = ()
+    min_version: Literal["VersionTLS12", "VersionTLS13"] = "VersionTLS12"
+
+    def to_settings(self, at: Place) -> TLSSettings:
+        """Convert to the internal model."""
+        client_ca = self.client_ca_file
+        if self.allowed_client_names and not client_ca:
+            at.field("allowedClientNames").error("needs clientCAFile, which says whose names")
+        return TLSSettings(
+            cert_file=at.field("certFile").existing_file(self.cert_file),
+            key_file=at.field("keyFile").existing_file(self.key_file),
+            client_ca_file=at.field("clientCAFile").existing_file(client_ca) if client_ca else None,
+            allowed_client_names=frozenset(self.allowed_client_names),
+            min_version=self.min_version,
+        )
+
+
+class Probes(Wire):
+    """A plain HTTP listener for /livez, /readyz and /metrics alone; empty for none."""
+
+    bind: str = ""
+
+
+class Server(Wire):
+    """The listener of the reviews."""
+
+    bind: str = "127.0.0.1:8443"
+    tls: TLS | None = None
+    probes: Probes = Probes()
+    workers: Count = 2
+    threads: Count = 64
+    keep_alive: Duration = "120s"
+    header_timeout: Duration = "10s"
+    body_timeout: Duration = "10s"
+    stop_timeout: Duration = "10s"
+    max_body_bytes: Count = 3 * 1024 * 1024
+    max_connections: Count = 20000
+
+    def to_settings(self, at: Place) -> ServerSettings:
+        """Convert to the internal model."""
+        host = _check_address(self.bind, at.field("bind"))
+        if self.tls is None and not _is_loopback(host):
+            at.field("tls").error(f"required to listen on {self.bind}, which is not loopback")
+        if self.probes.bind:
+            _check_address(self.probes.bind, at.field("probes").field("bind"))
+        if seconds(self.keep_alive) <= _API_SERVER_IDLE_SECONDS:
+            at.field("keepAlive").error(
+                "must be over 90s, the time the API server keeps an idle connection"
+            )
+        return ServerSettings(
+            bind=self.bind,
+            tls=self.tls.to_settings(at.field("tls")) if self.tls else None,
+            probes_bind=self.probes.bind or None,
+            workers=self.workers,
+            threads=self.threads,
+            keep_alive=seconds(self.keep_alive),
+            header_timeout=seconds(self.header_timeout),
+            body_timeout=seconds(self.body_timeout),
+            stop_timeout=seconds(self.stop_timeout),
+            max_body=self.max_body_bytes,
+            max_connections=self.max_connections,
+        )
+
+
+def _check_address(address: str, at: Place) -> str:
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        at.error(f"expected host:port, such as 127.0.0.1:8443, got {address!r}")
+    return host.strip("[]")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

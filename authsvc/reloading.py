@@ -1,0 +1,172 @@
+"""The last good of what was made out of files.
+
+A part of the service that lives in files (policy, tokens, configuration, keys,
+certificates) is an immutable value. When its files change, a new value is made
+beside the old one and one reference is swapped; when that fails, the old one
+stays and says so in the log, in metrics and in /readyz. Nothing here knows
+what the files mean.
+
+Files are polled, not watched by inotify: a ConfigMap's symlink swap, an
+editor's rename, NFS and a bind mount all look the same to ``stat``.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import structlog
+
+from authsvc import metrics
+from authsvc.errors import AuthsvcError, NotReadyError
+
+T = TypeVar("T")
+
+POLL_SECONDS = 1.0
+
+_log = structlog.get_logger()
+
+
+def fingerprint(paths: Sequence[Path]) -> Hashable:
+    """Return a value that changes when any of the files, or the files of the folders, does.
+
+    What cannot be read has a fingerprint as well: that it went away is a change.
+    """
+    return tuple(_of_path(path) for path in paths)
+
+
+def _of_path(path: Path) -> Hashable:
+    try:
+        with os.scandir(path) as entries:
+            names = sorted(entry.name for entry in entries)
+    except NotADirectoryError:
+        return _of_file(path)
+    except OSError as error:
+        return error.errno
+    return tuple((name, _of_file(path / name)) for name in names)
+
+
+def _of_file(path: Path) -> Hashable:
+    try:
+        status = path.stat()
+    except OSError as error:
+        return error.errno
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+class Reloading(Generic[T]):
+    """Holds the last good value that ``load`` made; makes it anew when ``paths`` change.
+
+    ``load`` raises an AuthsvcError where the files are not usable; any other
+    exception is a fault of ours, but costs the new value only, never the old.
+    ``swapped`` is called with each new value after it is in place.
+    """
+
+    def __init__(
+        self,
+        part: str,
+        load: Callable[[], T],
+        paths: Sequence[Path],
+        *,
+        swapped: Callable[[T], None] | None = None,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
+        self.part = part
+        self.generation = 0
+        self.last_error: str | None = None
+        self._load = load
+        self._paths = tuple(paths)
+        self._swapped = swapped
+        self._poll_seconds = poll_seconds
+        self._current: T | None = None
+        self._seen: Hashable = None
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def current(self) -> T:
+        """The last good value.
+
+        Raises:
+            NotReadyError: there never was one.
+        """
+        value = self._current
+        if value is None:
+            raise NotReadyError(f"{self.part}: not loaded")
+        return value
+
+    def load(self) -> T:
+        """Load for the first time; errors go through: a start refuses what a reload survives."""
+        with self._lock:
+            self._seen = fingerprint(self._paths)
+            self._take(self._load())
+        return self.current
+
+    def reload(self) -> bool:
+        """Load anew; keep the last good value and return False where that fails."""
+        with self._lock:
+            self._seen = fingerprint(self._paths)
+            try:
+                value = self._load()
+            except AuthsvcError as error:
+                self._keep(str(error))
+                return False
+            except Exception as error:  # noqa: BLE001  whatever it is, the last good value must stay
+                self._keep(f"{type(error).__name__} while loading")
+                _log.exception("reload_crashed", part=self.part)
+                return False
+            self._take(value)
+        return True
+
+    def start(self) -> None:
+        """Start polling, once per process."""
+        if self._thread is None:
+            self._stop.clear()
+            self._thread = threading.Thread(
+                target=self._poll, name=f"reload-{self.part}", daemon=True
+            )
+            self._thread.start()
+
+    def close(self) -> None:
+        """Stop polling."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._stop.set()
+            if thread is not threading.current_thread():
+                thread.join()
+
+    def _take(self, value: T) -> None:
+        self._current = value
+        self.generation += 1
+        self.last_error = None
+        metrics.RELOADS.labels(self.part, "success").inc()
+        metrics.RELOAD_HEALTHY.labels(self.part).set(1)
+        metrics.GENERATION.labels(self.part).set(self.generation)
+        if self.generation > 1:
+            _log.info("reloaded", part=self.part, generation=self.generation)
+        if self._swapped is not None:
+            self._swapped(value)
+
+    def _keep(self, error: str) -> None:
+        self.last_error = error
+        metrics.RELOADS.labels(self.part, "failure").inc()
+        metrics.RELOAD_HEALTHY.labels(self.part).set(0)
+        _log.error("reload_failed_last_good_kept", part=self.part, error=error)
+
+    def _poll(self) -> None:
+        # A change is taken when two polls saw the same: an editor that writes
+        # a file in pieces is given the time to finish.
+        pending: Hashable = None
+        while not self._stop.wait(self._poll_seconds):
+            now = fingerprint(self._paths)
+            if now == self._seen:
+                pending = None
+            elif now == pending:
+                pending = None
+                self.reload()
+            else:
+                pending = now

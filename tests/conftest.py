@@ -1,0 +1,7 @@
+"""Fixtures that every test may use: the real programs of tests/parts."""
+
+from __future__ import annotations
+
+pytest_plugins = [
+    "tests.parts.openid_provider",
+]
