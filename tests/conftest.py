@@ -4,4 +4,5 @@ from __future__ import annotations
 
 pytest_plugins = [
     "tests.parts.openid_provider",
+    "tests.parts.redis",
 ]

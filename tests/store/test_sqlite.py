@@ -1,0 +1,143 @@
+"""The store of one machine."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from authsvc.errors import BackendError
+from authsvc.store.sqlite import SQLiteSettings, SQLiteStore
+from tests.contract.store import NOW, OpenStore, StoreContract, session
+
+_FORK = multiprocessing.get_context("fork")
+
+
+@pytest.fixture
+def open_store(tmp_path: Path) -> OpenStore:
+    return functools.partial(SQLiteStore, SQLiteSettings(tmp_path / "store.db", timeout=10))
+
+
+@pytest.fixture
+def store(open_store: OpenStore) -> Iterator[SQLiteStore]:
+    store = open_store()
+    assert isinstance(store, SQLiteStore)
+    yield store
+    store.close()
+
+
+class TestSQLiteStore(StoreContract):
+    pass
+
+
+def _create(open_store: OpenStore, name: str, answers: multiprocessing.Queue[str]) -> None:
+    store = open_store()
+    store.create(session(name))
+    store.close()
+    answers.put(name)
+
+
+def test_many_processes_may_make_the_file_at_once(open_store: OpenStore) -> None:
+    answers = _FORK.Queue()
+    names = [f"s{number}" for number in range(8)]
+    processes = [_FORK.Process(target=_create, args=(open_store, name, answers)) for name in names]
+
+    for process in processes:
+        process.start()
+    made = {answers.get(timeout=30) for _ in processes}
+    for process in processes:
+        process.join()
+
+    store = open_store()
+    assert {each.id for each in store.sessions(NOW)} == made == set(names)
+    store.close()
+
+
+def _create_after_fork(store: SQLiteStore, answers: multiprocessing.Queue[bool]) -> None:
+    store.create(session("child"))
+    store.close()
+    answers.put(store.find("parent") is not None)
+    store.close()
+
+
+def test_a_store_that_was_used_before_a_fork_works_in_parent_and_child(
+    store: SQLiteStore,
+) -> None:
+    store.create(session("parent"))
+    answers = _FORK.Queue()
+    process = _FORK.Process(target=_create_after_fork, args=(store, answers))
+
+    process.start()
+
+    assert answers.get(timeout=30)
+    process.join()
+    store.create(session("later"))
+    assert {each.id for each in store.sessions(NOW)} == {"parent", "child", "later"}
+
+
+def test_connections_of_ended_threads_are_given_back(store: SQLiteStore) -> None:
+    for _ in range(5):
+        thread = threading.Thread(target=store.ping)
+        thread.start()
+        thread.join()
+
+    store.ping()
+
+    assert len(store._connections) <= 2
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+def test_only_the_owner_can_read_it(store: SQLiteStore, tmp_path: Path, suffix: str) -> None:
+    store.create(session())
+
+    mode = (tmp_path / f"store.db{suffix}").stat().st_mode
+
+    assert stat.S_IMODE(mode) == 0o600
+
+
+def test_a_store_that_is_locked_for_too_long_fails_and_loses_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "store.db"
+    store = SQLiteStore(SQLiteSettings(file, timeout=0.05))
+    store.create(session())
+    hog = sqlite3.connect(file, isolation_level=None)
+    hog.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(BackendError, match="locked"):
+        store.revoke("s1", NOW)
+    found = store.find("s1")
+    hog.close()
+
+    assert found == session()
+    assert store.revoke("s1", NOW) == session()
+    store.close()
+
+
+def test_a_folder_that_is_missing_is_a_failure_that_names_the_file(tmp_path: Path) -> None:
+    store = SQLiteStore(SQLiteSettings(tmp_path / "missing" / "store.db"))
+
+    with pytest.raises(BackendError, match=r"missing/store\.db: No such file"):
+        store.ping()
+
+
+def test_a_file_of_a_later_release_is_refused(tmp_path: Path) -> None:
+    later = sqlite3.connect(tmp_path / "store.db")
+    later.execute("PRAGMA user_version = 99")
+    later.close()
+    store = SQLiteStore(SQLiteSettings(tmp_path / "store.db"))
+
+    with pytest.raises(BackendError, match="schema version 99"):
+        store.ping()
+
+
+def test_a_file_that_is_no_database_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "store.db").write_bytes(b"not a database" * 100)
+    store = SQLiteStore(SQLiteSettings(tmp_path / "store.db"))
+
+    with pytest.raises(BackendError, match="not a database"):
+        store.ping()
