@@ -62,7 +62,8 @@ class Reloading(Generic[T]):
 
     ``load`` raises an AuthsvcError where the files are not usable; any other
     exception is a fault of ours, but costs the new value only, never the old.
-    ``swapped`` is called with each new value after it is in place.
+    ``swapped`` is called with each new value after it is in place; ``measure``
+    publishes gauges of a value, in each process that has it.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Reloading(Generic[T]):
         paths: Sequence[Path],
         *,
         swapped: Callable[[T], None] | None = None,
+        measure: Callable[[T], None] | None = None,
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self.part = part
@@ -80,6 +82,7 @@ class Reloading(Generic[T]):
         self._load = load
         self._paths = tuple(paths)
         self._swapped = swapped
+        self._measure = measure
         self._poll_seconds = poll_seconds
         self._current: T | None = None
         self._seen: Hashable = None
@@ -125,6 +128,7 @@ class Reloading(Generic[T]):
     def start(self) -> None:
         """Start polling, once per process."""
         if self._thread is None:
+            self._publish()
             self._stop.clear()
             self._thread = threading.Thread(
                 target=self._poll, name=f"reload-{self.part}", daemon=True
@@ -144,8 +148,7 @@ class Reloading(Generic[T]):
         self.generation += 1
         self.last_error = None
         metrics.RELOADS.labels(self.part, "success").inc()
-        metrics.RELOAD_HEALTHY.labels(self.part).set(1)
-        metrics.GENERATION.labels(self.part).set(self.generation)
+        self._publish()
         if self.generation > 1:
             _log.info("reloaded", part=self.part, generation=self.generation)
         if self._swapped is not None:
@@ -154,8 +157,15 @@ class Reloading(Generic[T]):
     def _keep(self, error: str) -> None:
         self.last_error = error
         metrics.RELOADS.labels(self.part, "failure").inc()
-        metrics.RELOAD_HEALTHY.labels(self.part).set(0)
+        self._publish()
         _log.error("reload_failed_last_good_kept", part=self.part, error=error)
+
+    def _publish(self) -> None:
+        # Gauges are a process's own: what was set before a fork is not the worker's.
+        metrics.RELOAD_HEALTHY.labels(self.part).set(0 if self.last_error else 1)
+        metrics.GENERATION.labels(self.part).set(self.generation)
+        if self._measure is not None and self._current is not None:
+            self._measure(self._current)
 
     def _poll(self) -> None:
         # A change is taken when two polls saw the same: an editor that writes

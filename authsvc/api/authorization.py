@@ -21,24 +21,17 @@ VERSIONS = ("authorization.k8s.io/v1", "authorization.k8s.io/v1beta1")
 _OPERATORS = frozenset({"In", "NotIn", "Exists", "DoesNotExist"})
 
 
-class SubjectAccessReview(NamedTuple):
-    """What the API server asks: may they?"""
-
-    api_version: str
-    attributes: Attributes
-
-
-class _Requirement(msgspec.Struct):
+class _Requirement(msgspec.Struct, omit_defaults=True):
     key: str = ""
     operator: str = ""
     values: tuple[str, ...] | None = None
 
 
-class _Selector(msgspec.Struct):
+class _Selector(msgspec.Struct, omit_defaults=True):
     requirements: tuple[_Requirement, ...] | None = None
 
 
-class _ResourceAttributes(msgspec.Struct, rename="camel"):
+class _ResourceAttributes(msgspec.Struct, rename="camel", omit_defaults=True):
     namespace: str = ""
     verb: str = ""
     group: str = ""
@@ -50,13 +43,13 @@ class _ResourceAttributes(msgspec.Struct, rename="camel"):
     label_selector: _Selector | None = None
 
 
-class _NonResourceAttributes(msgspec.Struct):
+class _NonResourceAttributes(msgspec.Struct, omit_defaults=True):
     path: str = ""
     verb: str = ""
 
 
-class Spec(msgspec.Struct, rename="camel"):
-    """The ``spec`` of a review, in either version's spelling."""
+class Spec(msgspec.Struct, rename="camel", omit_defaults=True):
+    """The ``spec`` of a review; once parsed, in v1's spelling."""
 
     resource_attributes: _ResourceAttributes | None = None
     non_resource_attributes: _NonResourceAttributes | None = None
@@ -65,6 +58,18 @@ class Spec(msgspec.Struct, rename="camel"):
     groups: tuple[str, ...] | None = None
     group: tuple[str, ...] | None = None
     extra: dict[str, tuple[str, ...]] | None = None
+
+
+class SubjectAccessReview(NamedTuple):
+    """What the API server asks: may they?
+
+    ``spec`` is kept for the decision log, which holds what was asked in the
+    form in which it can be asked again.
+    """
+
+    api_version: str
+    attributes: Attributes
+    spec: Spec
 
 
 class _Request(msgspec.Struct, rename="camel"):
@@ -97,20 +102,23 @@ def parse(body: bytes) -> SubjectAccessReview:
     """
     request = meta.decode(_decoder, body)
     api_version = meta.check_kind(request.kind, request.api_version, KIND, VERSIONS)
-    if request.spec is None:
+    spec = request.spec
+    if spec is None:
         raise InvalidReviewError("spec", "missing")
-    return SubjectAccessReview(api_version, attributes_of(request.spec, api_version))
+    # Each version has its own spelling; the other's field is an unknown one.
+    if api_version != VERSIONS[0]:
+        spec.groups = spec.group
+    spec.group = None
+    return SubjectAccessReview(api_version, attributes_of(spec), spec)
 
 
-def attributes_of(spec: Spec, api_version: str) -> Attributes:
-    """Return what a review's spec asks.
+def attributes_of(spec: Spec) -> Attributes:
+    """Return what a review's spec asks, in v1's spelling.
 
     Raises:
         InvalidReviewError: both or neither kind of attributes.
     """
-    # Each version has its own spelling; the other's field is an unknown one.
-    groups = spec.groups if api_version == VERSIONS[0] else spec.group
-    user = UserInfo(spec.user, spec.uid, groups or (), spec.extra or {})
+    user = UserInfo(spec.user, spec.uid, spec.groups or (), spec.extra or {})
     asked = spec.resource_attributes
     path = spec.non_resource_attributes
     if asked is not None and path is None:

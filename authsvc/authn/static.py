@@ -49,14 +49,6 @@ class StaticTokenAuthenticator:
         found = self.table.current.get(digest)
         return None if found is None else Identity(found)
 
-    def start(self) -> None:
-        """Follow the file."""
-        self.table.start()
-
-    def close(self) -> None:
-        """Stop following the file."""
-        self.table.close()
-
 
 def hash_token(token: str) -> bytes:
     """Return the SHA-256 of a token, which is what a table keeps."""

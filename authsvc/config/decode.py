@@ -30,7 +30,7 @@ Duration = typing.Annotated[
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-class Wire(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
+class Wire(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """Base of all configuration structs: camelCase fields, nothing unknown."""
 
 

@@ -16,14 +16,15 @@ from pathlib import Path
 class TLSSettings:
     """The listener's certificate and what it asks of its clients.
 
-    ``client_ca_file`` None: clients are not asked for a certificate.
-    ``allowed_client_names`` empty: any certificate of that CA may ask reviews;
-    else its common name or a DNS name of it must be listed.
+    Reviews need a client certificate of ``client_ca_file``. With
+    ``allowed_client_names`` empty any of that CA will do; else its common name
+    or a DNS name of it must be listed.
+    ``min_version``: ``VersionTLS12`` or ``VersionTLS13``.
     """
 
     cert_file: Path
     key_file: Path
-    client_ca_file: Path | None
+    client_ca_file: Path
     allowed_client_names: frozenset[str]
     min_version: str
 

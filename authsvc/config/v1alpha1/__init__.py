@@ -18,7 +18,7 @@ from authsvc.config.v1alpha1.server import Server
 API_VERSION = "config.authsvc.io/v1alpha1"
 
 
-class AuthsvcConfiguration(Wire):
+class AuthsvcConfiguration(Wire, frozen=True):
     """The whole file."""
 
     api_version: str = API_VERSION

@@ -12,7 +12,7 @@ from authsvc.config.decode import Duration, Place, Wire, seconds
 from authsvc.config.model import AuthenticationSettings, CacheSettings, NamedAuthenticator
 
 
-class Cache(Wire):
+class Cache(Wire, frozen=True):
     """How long a verdict about a token is kept."""
 
     ttl: Duration = "60s"
@@ -24,7 +24,7 @@ class Cache(Wire):
         return CacheSettings(seconds(self.ttl), seconds(self.rejected_ttl), self.size)
 
 
-class StaticTokens(Wire):
+class StaticTokens(Wire, frozen=True):
     """Tokens in a file, in the CSV form that Kubernetes has for them."""
 
     file: str
@@ -38,7 +38,7 @@ class _Provider(Protocol):
     def to_settings(self, at: Place) -> Hashable: ...
 
 
-class Authenticator(Wire):
+class Authenticator(Wire, frozen=True):
     """One provider: an envelope, and under the field of its type what that type needs."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
@@ -72,7 +72,7 @@ def field_of(type_: str) -> str:
 _FIELDS = {"LDAP": "ldap", "OIDC": "oidc", "GitHub": "github", "GitLab": "gitlab"}
 
 
-class Authentication(Wire):
+class Authentication(Wire, frozen=True):
     """Who is this?"""
 
     audiences: tuple[str, ...] = ()

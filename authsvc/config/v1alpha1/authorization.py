@@ -8,14 +8,14 @@ from authsvc.config.decode import Place, Wire
 from authsvc.config.model import AuthorizationSettings, Mode
 
 
-class Policy(Wire):
+class Policy(Wire, frozen=True):
     """A folder of policy files; ``model`` is another Casbin model than the shipped one."""
 
     folder: str
     model: str = ""
 
 
-class Authorization(Wire):
+class Authorization(Wire, frozen=True):
     """May they?"""
 
     mode: Literal["Enforce", "Shadow"] = "Enforce"

@@ -8,7 +8,7 @@ from authsvc.config.decode import Place, Wire
 from authsvc.config.model import LoggingSettings
 
 
-class Logging(Wire):
+class Logging(Wire, frozen=True):
     """The service's own log goes to stderr; one line per decision goes to ``decisions``."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"

@@ -17,36 +17,33 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 _API_SERVER_IDLE_SECONDS = 90
 
 
-class TLS(Wire):
-    """Certificates of the listener."""
+class TLS(Wire, frozen=True):
+    """Certificates of the listener, and of those who may ask reviews of it."""
 
     cert_file: str
     key_file: str
-    client_ca_file: str = msgspec.field(name="clientCAFile", default="")
+    client_ca_file: str = msgspec.field(name="clientCAFile")
     allowed_client_names: tuple[str, ...] = ()
     min_version: Literal["VersionTLS12", "VersionTLS13"] = "VersionTLS12"
 
     def to_settings(self, at: Place) -> TLSSettings:
         """Convert to the internal model."""
-        client_ca = self.client_ca_file
-        if self.allowed_client_names and not client_ca:
-            at.field("allowedClientNames").error("needs clientCAFile, which says whose names")
         return TLSSettings(
             cert_file=at.field("certFile").existing_file(self.cert_file),
             key_file=at.field("keyFile").existing_file(self.key_file),
-            client_ca_file=at.field("clientCAFile").existing_file(client_ca) if client_ca else None,
+            client_ca_file=at.field("clientCAFile").existing_file(self.client_ca_file),
             allowed_client_names=frozenset(self.allowed_client_names),
             min_version=self.min_version,
         )
 
 
-class Probes(Wire):
+class Probes(Wire, frozen=True):
     """A plain HTTP listener for /livez, /readyz and /metrics alone; empty for none."""
 
     bind: str = ""
 
 
-class Server(Wire):
+class Server(Wire, frozen=True):
     """The listener of the reviews."""
 
     bind: str = "127.0.0.1:8443"

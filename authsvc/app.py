@@ -1,0 +1,173 @@
+"""The application: the only place where parts are put together.
+
+Read `create_app` and ``service.build``, and the service is understood: a
+configuration becomes a `Service` (authenticators, an authorizer), the reviews'
+endpoints ask whichever service is current, and ASGI and Flask carry requests to
+them.
+
+Nothing is started here: a worker calls `Application.start` after the fork.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, cast
+
+import structlog
+from a2wsgi import WSGIMiddleware
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from authsvc import log
+from authsvc.config import load
+from authsvc.errors import ConfigError, InvalidConfigurationError
+from authsvc.reloading import Reloading
+from authsvc.service import Service, build
+from authsvc.webhook import blueprint as reviews
+from authsvc.webhook import health
+from authsvc.webhook.asgi import ASGIApplication, Receive, ReviewsApplication, Scope, Send
+from authsvc.webhook.decisionlog import DecisionLog
+from authsvc.webhook.health import Check
+from authsvc.webhook.reviews import ClientCheck, Endpoint, failure
+from authsvc.webhook.subjectaccessreview import SubjectAccessReviewHandler
+from authsvc.webhook.tokenreview import TokenReviewHandler
+
+_log = structlog.get_logger()
+
+CONFIG_VARIABLE = "AUTHSVC_CONFIG"
+
+
+class Application(Flask):
+    """A Flask application that is an ASGI application as well.
+
+    Both call it, each with its own arguments; the reviews take the short way
+    where the server speaks ASGI, everything else is Flask's.
+    """
+
+    def __init__(self, file: Path) -> None:
+        super().__init__("authsvc", static_folder=None)
+        self._service: Reloading[Service] = Reloading(
+            "configuration", lambda: build(load(file)), [file], swapped=self._swapped
+        )
+        self._running: Service | None = None
+        self._started_in: int | None = None
+        self._pool: Executor | None = None
+        settings = self._service.load().configuration
+        server = settings.server
+        self.settings = settings
+        self._threads = server.threads
+        self._decisions = DecisionLog(settings.logging.decisions)
+        clients = ClientCheck(
+            required=server.tls is not None,
+            allowed_names=server.tls.allowed_client_names if server.tls else frozenset(),
+        )
+        tokens = TokenReviewHandler(lambda: self._service.current.tokens, self._decisions)
+        access = SubjectAccessReviewHandler(
+            lambda: self._service.current.authorizer, self._decisions
+        )
+        endpoints = {
+            "/authenticate": Endpoint("authenticate", tokens, clients, server.max_body),
+            "/authorize": Endpoint("authorize", access, clients, server.max_body),
+        }
+        self.register_blueprint(reviews.blueprint(endpoints))
+        self.register_blueprint(health.blueprint(self.checks))
+        self.register_error_handler(HTTPException, _http_error)
+        self.register_error_handler(Exception, _crash)
+        # a2wsgi has types of its own for what both specifications leave to Any.
+        rest = cast("ASGIApplication", WSGIMiddleware(cast("Any", self.wsgi_app), workers=8))
+        self._asgi = ReviewsApplication(endpoints, rest, self._executor, server.body_timeout)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Answer a WSGI call (environ, start_response) or an ASGI call (scope, receive, send)."""
+        if len(arguments) == 2:
+            self.start()
+            return self.wsgi_app(*arguments)
+        scope, receive, send = arguments
+        if scope["type"] == "http":
+            return self._asgi(scope, receive, send)
+        return self._other(scope, receive, send)
+
+    def start(self) -> None:
+        """Start all that runs, once per process and never before the fork."""
+        if self._started_in == os.getpid():
+            return
+        self._started_in = os.getpid()
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="review")
+        self._decisions.start()
+        self._running = self._service.current
+        self._running.start()
+        self._service.start()
+
+    def close(self) -> None:
+        """Stop all that runs; what was decided is in the decision log afterwards."""
+        if self._started_in != os.getpid():
+            return
+        self._started_in = None
+        self._service.close()
+        if self._running is not None:
+            self._running.close()
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        self._decisions.close()
+
+    def checks(self) -> Sequence[Check]:
+        """Return how each part that lives in files is."""
+        files = (self._service, *self._service.current.files)
+        return [Check(each.part, each.generation > 0, each.last_error or "") for each in files]
+
+    def _executor(self) -> Executor:
+        self.start()
+        assert self._pool is not None  # noqa: S101  made by start
+        return self._pool
+
+    def _swapped(self, service: Service) -> None:
+        """Start a new service and stop the one before it."""
+        if self._started_in != os.getpid():
+            return
+        if service.configuration.server != self.settings.server:
+            _log.warning("server_settings_changed_restart_to_use_them")
+        service.start()
+        before, self._running = self._running, service
+        if before is not None:
+            before.close()
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Start and stop with the server (ASGI lifespan); nothing else but HTTP is spoken."""
+        if scope["type"] != "lifespan":
+            return
+        await receive()
+        self.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def create_app(config: str | Path | None = None) -> Application:
+    """Make the application of a configuration file, by default the one AUTHSVC_CONFIG names.
+
+    Raises:
+        InvalidConfigurationError, InvalidPolicyError: every error of the files.
+    """
+    file = config or os.environ.get(CONFIG_VARIABLE)
+    if not file:
+        raise InvalidConfigurationError(
+            [ConfigError(CONFIG_VARIABLE, "not set; it names the configuration file")]
+        )
+    application = Application(Path(file).absolute())
+    logging = application.settings.logging
+    log.configure(logging.level, logging.format)
+    return application
+
+
+def _http_error(error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  registered for it alone
+    return reviews.respond(failure(error.code or 500, error.description or ""))
+
+
+def _crash(error: Exception) -> Response:
+    _log.error("request_crashed", exc_info=error)
+    return reviews.respond(failure(503, "the request could not be answered"))

@@ -1,0 +1,54 @@
+"""gunicorn's settings, from ours; all that is not said here is gunicorn's default."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import Any
+
+from authsvc.config.model import Configuration
+from authsvc.server import shared_metrics
+
+
+def gunicorn_settings(configuration: Configuration) -> dict[str, Any]:
+    """Return what gunicorn is told for a configuration."""
+    server = configuration.server
+    return {
+        "bind": [server.bind, *([server.probes_bind] if server.probes_bind else [])],
+        "proc_name": "authsvc",
+        "worker_class": "authsvc.server.worker.Worker",
+        "workers": server.workers,
+        "worker_connections": server.max_connections,
+        "preload_app": True,  # errors end the start; the policy's memory is shared
+        "asgi_lifespan": "off",  # the worker starts and stops the application itself
+        "http_parser": "fast",
+        "keepalive": int(server.keep_alive),
+        "graceful_timeout": int(server.stop_timeout),
+        "limit_request_line": 4094,
+        "limit_request_fields": 64,
+        "limit_request_field_size": 8190,
+        "forwarded_allow_ips": "",  # nobody in front of us is believed
+        "control_socket_disable": True,
+        "logger_class": "authsvc.server.gunicorn_log.Logger",
+        "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108  a heartbeat file on a disk can block
+        "on_exit": _on_exit,
+        "pre_fork": _pre_fork,
+        "child_exit": _child_exit,
+    }
+
+
+def _pre_fork(_arbiter: object, _worker: object) -> None:
+    # What is loaded by now is for good: the collector need not touch it, so
+    # the pages stay shared with the master.
+    gc.collect()
+    gc.freeze()
+
+
+def _child_exit(_arbiter: object, worker: Any) -> None:
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # untyped there
+
+
+def _on_exit(_arbiter: object) -> None:
+    shared_metrics.remove()

@@ -1,0 +1,146 @@
+"""gunicorn's ASGI worker, with what an API server's webhook needs besides.
+
+- the names of the client's certificate reach the application (ASGI's ``tls``
+  extension);
+- a connection that sends no whole header in time is closed, and there is a
+  limit to connections, so that slow clients can not hold up the rest;
+- probes may have a listener of their own, without TLS;
+- a stopping worker closes idle connections after a moment for requests that
+  are on their way, instead of waiting for the clients to go.
+
+Only what gunicorn offers to subclasses is used: the worker's methods, and a
+protocol's ``app`` and asyncio callbacks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.workers.gasgi import ASGIWorker
+
+from authsvc.server import tls
+from authsvc.webhook.clientcert import names_of
+
+if TYPE_CHECKING:
+    from authsvc.app import Application
+    from authsvc.webhook.asgi import Receive, Scope, Send
+
+# For how long a stopping worker waits for requests that are on their way on
+# connections that look idle: the client cannot know yet.
+LINGER_SECONDS = 1.0
+
+# gunicorn looks for its C parser once and keeps what it found on the class it
+# asks, which must be its own and not the subclass below.
+ASGIProtocol._check_h1c_protocol_available()  # noqa: SLF001
+
+
+class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
+    """One connection."""
+
+    worker: Worker
+    app: Any
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Take a connection, or close it where there are too many."""
+        self._timer: asyncio.TimerHandle | None = None
+        self.active = 0
+        if len(self.worker.connections) >= self.worker.cfg.worker_connections:
+            transport.abort()
+            self._refused = True
+            return
+        self._refused = False
+        self.worker.connections.add(self)
+        connection = transport.get_extra_info("ssl_object")
+        names = names_of(connection.getpeercert()) if connection is not None else None
+        application = self.app
+        extensions = {"tls": {"client_cert_names": names}} if connection is not None else {}
+
+        async def call(scope: Scope, receive: Receive, send: Send) -> None:
+            self._cancel_timer()
+            scope["extensions"] = {**scope.get("extensions", {}), **extensions}
+            self.active += 1
+            try:
+                await application(scope, receive, send)
+            finally:
+                self.active -= 1
+
+        self.app = call
+        self._timer = self.worker.loop.call_later(
+            self.worker.header_timeout, self._header_timeout, transport
+        )
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes, unless the connection was refused."""
+        if not self._refused:
+            super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget a connection."""
+        self._cancel_timer()
+        if not self._refused:
+            self.worker.connections.discard(self)
+            super().connection_lost(exc)
+
+    def _header_timeout(self, transport: asyncio.Transport) -> None:
+        # Only the first request is timed here. Later ones fall under the
+        # keep-alive time, which gunicorn runs until a header is whole.
+        transport.abort()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
+    """One process."""
+
+    sockets: list[Any]
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.connections: set[Protocol] = set()
+        self.header_timeout = 0.0
+
+    async def _serve(self) -> None:
+        application: Application = self.asgi
+        settings = application.settings.server
+        self.header_timeout = settings.header_timeout
+        certificates = None
+        context = None
+        if settings.tls is not None:
+            context, certificates = tls.following(settings.tls)
+            certificates.start()
+        application.start()
+        try:
+            main, *probes = self.sockets
+            await self._listen(main, context)
+            for socket in probes:
+                await self._listen(socket, None)
+            # gunicorn's own loop from here on; it finds all sockets taken care of.
+            self.sockets = []
+            await super()._serve()
+        finally:
+            application.close()
+            if certificates is not None:
+                certificates.close()
+
+    async def _listen(self, socket: Any, context: ssl.SSLContext | None) -> None:
+        timeout = {} if context is None else {"ssl_handshake_timeout": self.header_timeout}
+        server = await self.loop.create_server(
+            lambda: Protocol(self), sock=socket.sock, ssl=context, **timeout
+        )
+        self.servers.append(server)
+
+    async def _shutdown(self) -> None:
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(LINGER_SECONDS)
+        for connection in tuple(self.connections):
+            if not connection.active:
+                connection.transport.close()
+        await super()._shutdown()

@@ -1,0 +1,129 @@
+"""From settings to a service: authenticators and an authorizer, put together.
+
+A `Service` is what one configuration means. A changed configuration makes a new
+one beside it, with a cache of its own, so nothing of the old is ever answered.
+Providers are imported when a configuration names them: a worker that asks no
+directory does not carry an LDAP client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import structlog
+
+from authsvc.authn.cache import CachedTokenAuthenticator
+from authsvc.authn.guard import AudienceTokenAuthenticator, GuardedTokenAuthenticator
+from authsvc.authn.static import StaticTokenAuthenticator, StaticTokensSettings
+from authsvc.authn.union import UnionTokenAuthenticator
+from authsvc.config.model import (
+    AuthenticationSettings,
+    AuthorizationSettings,
+    Configuration,
+    NamedAuthenticator,
+)
+from authsvc.interfaces import (
+    NO_OPINION,
+    Attributes,
+    Authorizer,
+    Decision,
+    Lifecycle,
+    TokenAuthenticator,
+)
+from authsvc.reloading import Reloading
+
+_log = structlog.get_logger()
+
+
+class Provider(NamedTuple):
+    """An authenticator by its name, with what it runs and the files it follows."""
+
+    name: str
+    authenticator: TokenAuthenticator
+    parts: tuple[Lifecycle, ...] = ()
+    files: tuple[Reloading[Any], ...] = ()
+
+
+class Service(NamedTuple):
+    """What one configuration means. ``files`` are what it follows by itself."""
+
+    configuration: Configuration
+    tokens: CachedTokenAuthenticator
+    authorizer: Authorizer
+    parts: tuple[Lifecycle, ...]
+    files: tuple[Reloading[Any], ...]
+
+    def start(self) -> None:
+        """Start what its parts run."""
+        for part in (*self.parts, *self.files):
+            part.start()
+
+    def close(self) -> None:
+        """Stop what its parts run."""
+        for part in (*self.files, *self.parts):
+            part.close()
+
+
+def build(configuration: Configuration) -> Service:
+    """Make a service of a configuration; loads every file it names.
+
+    Raises:
+        InvalidConfigurationError, InvalidPolicyError: a file can not be used.
+    """
+    providers = [_provider(named) for named in configuration.authentication.authenticators]
+    authorizer, policy = _authorizer(configuration.authorization)
+    files = (*(file for provider in providers for file in provider.files), *policy)
+    for file in files:
+        file.load()
+    return Service(
+        configuration,
+        _tokens(configuration.authentication, providers),
+        authorizer,
+        tuple(part for provider in providers for part in provider.parts),
+        files,
+    )
+
+
+def _tokens(
+    settings: AuthenticationSettings, providers: Sequence[Provider]
+) -> CachedTokenAuthenticator:
+    guarded = [
+        (provider.name, GuardedTokenAuthenticator(provider.authenticator, provider.name))
+        for provider in providers
+    ]
+    chain: TokenAuthenticator = UnionTokenAuthenticator(guarded)
+    if settings.audiences:
+        chain = AudienceTokenAuthenticator(chain, settings.audiences)
+    files = tuple(file for provider in providers for file in provider.files)
+    return CachedTokenAuthenticator(
+        chain,
+        ttl=settings.cache.ttl,
+        rejected_ttl=settings.cache.rejected_ttl,
+        size=settings.cache.size,
+        generation=lambda: tuple(file.generation for file in files),
+    )
+
+
+def _provider(named: NamedAuthenticator) -> Provider:
+    name, settings = named.name, named.settings
+    if isinstance(settings, StaticTokensSettings):
+        static = StaticTokenAuthenticator(settings, name)
+        return Provider(name, static, files=(static.table,))
+    raise TypeError(f"no authenticator for {type(settings).__name__}")
+
+
+class _NoPolicy:
+    """The authorizer of a service without a policy."""
+
+    def authorize(self, attributes: Attributes) -> Decision:  # noqa: ARG002  the protocol's signature
+        return NO_OPINION
+
+
+def _authorizer(
+    settings: AuthorizationSettings,
+) -> tuple[Authorizer, tuple[Reloading[Any], ...]]:
+    folder = settings.policy_folder
+    if folder is None:
+        return _NoPolicy(), ()
+    raise NotImplementedError

@@ -1,0 +1,77 @@
+"""/livez, /readyz and /metrics, in the form that Kubernetes' own components have.
+
+They need no client certificate: a kubelet's probe has none. ``?verbose`` lists
+the parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from flask import Blueprint, Response, request
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    generate_latest,
+    multiprocess,
+    values,
+)
+from prometheus_client import REGISTRY as PROCESS_REGISTRY
+
+
+class Check(NamedTuple):
+    """How a part is; ready with a ``detail``: it works, but not by its newest files."""
+
+    name: str
+    ready: bool
+    detail: str = ""
+
+
+def blueprint(checks: Callable[[], Sequence[Check]]) -> Blueprint:
+    """Return the routes."""
+    routes = Blueprint("health", __name__)
+
+    @routes.get("/livez")
+    def livez() -> Response:
+        return _health("livez", [Check("ping", ready=True)])
+
+    @routes.get("/readyz")
+    def readyz() -> Response:
+        return _health("readyz", checks())
+
+    @routes.get("/healthz")
+    def healthz() -> Response:
+        return _health("healthz", checks())
+
+    @routes.get("/metrics")
+    def metrics() -> Response:
+        return Response(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
+
+    return routes
+
+
+def _health(name: str, checks: Sequence[Check]) -> Response:
+    ready = all(check.ready for check in checks)
+    if ready and "verbose" not in request.args:
+        return _text("ok", 200)
+    lines = [
+        f"[{'+' if check.ready else '-'}]{check.name} {'ok' if check.ready else 'failed'}"
+        + (f": {check.detail}" if check.detail else "")
+        for check in checks
+    ]
+    lines.append(f"{name} check {'passed' if ready else 'failed'}")
+    return _text("\n".join(lines) + "\n", 200 if ready else 503)
+
+
+def _text(text: str, status: int) -> Response:
+    return Response(text, status, content_type="text/plain; charset=utf-8")
+
+
+def _registry() -> CollectorRegistry:
+    """Return what to show: this process's metrics, or those of all workers together."""
+    if values.ValueClass is values.MutexValue:
+        return PROCESS_REGISTRY
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # untyped there
+    return registry

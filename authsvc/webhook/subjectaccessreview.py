@@ -1,0 +1,59 @@
+"""SubjectAccessReview: may they?
+
+What was not granted is *no opinion*, so the API server's next authorizer can
+still say yes. A failure is 503 without Retry-After, which the API server does
+not retry: the user's request fails (or goes on, by failurePolicy) at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+
+import structlog
+
+from authsvc import metrics
+from authsvc.api import authorization
+from authsvc.errors import InvalidReviewError, NotReadyError
+from authsvc.interfaces import Authorizer, Effect
+from authsvc.webhook.decisionlog import DecisionLog
+from authsvc.webhook.reviews import Answer, failure
+
+_log = structlog.get_logger()
+
+_SECONDS = metrics.REQUEST_SECONDS.labels("authorize")
+_EFFECTS = {effect: metrics.AUTHORIZATIONS.labels(effect.value) for effect in Effect}
+
+
+class SubjectAccessReviewHandler:
+    """Answers SubjectAccessReviews by the authorizer that is current."""
+
+    def __init__(self, current: Callable[[], Authorizer], decisions: DecisionLog) -> None:
+        self._current = current
+        self._decisions = decisions
+
+    def prompt(self, body: bytes) -> Answer | None:
+        """Answer at once: a decision waits for nothing but the processor."""
+        return self.handle(body)
+
+    def handle(self, body: bytes) -> Answer:
+        """Decide and answer."""
+        started = perf_counter()
+        try:
+            review = authorization.parse(body)
+        except InvalidReviewError as error:
+            return failure(400, str(error))
+        try:
+            decision = self._current().authorize(review.attributes)
+        except NotReadyError as error:
+            _log.error("subjectaccessreview_not_ready", error=str(error))
+            return failure(503, "no policy is loaded")
+        except Exception:  # noqa: BLE001  a fault of ours: neither allowed nor retried
+            _log.exception("subjectaccessreview_crashed")
+            return failure(503, "the review could not be answered")
+        answer = Answer(200, authorization.render(review.api_version, decision))
+        elapsed = perf_counter() - started
+        _SECONDS.observe(elapsed)
+        _EFFECTS[decision.effect].inc()
+        self._decisions.subject_access_review(review, decision, elapsed)
+        return answer
