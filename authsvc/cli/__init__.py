@@ -17,6 +17,8 @@ from authsvc.errors import AuthsvcError
 COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("authsvc.cli.config:config", "Check a configuration; print its defaults or schema."),
     "demo": ("authsvc.cli.demo:demo", "A tour: a real server, real reviews, readable answers."),
+    "init": ("authsvc.cli.init:init", "Write all that a service and its API server need."),
+    "kubeconfig": ("authsvc.cli.kubeconfig:kubeconfig", "Write one of these kubeconfigs alone."),
     "serve": ("authsvc.cli.serve:serve", "Run the service."),
     "token": ("authsvc.cli.token:token", "Make tokens for a table; explain a token."),
 }

@@ -1,0 +1,197 @@
+"""Writing files so that no one ever sees half of one, nor reads a key while it is made.
+
+Three kinds of files live in a folder that ``authsvc init`` fills, and each kind
+has its own rule for the second run:
+
+- a *starter* is the administrator's from the moment it exists: never touched;
+- a *generated* file is ours until someone edits it. Its first line holds a
+  checksum of the rest, so an edit is seen without a record kept elsewhere;
+- *key material* is replaced when its owner (`authsvc.bootstrap.pki`) says so.
+
+Nothing here knows what the files are about.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from authsvc.errors import ConfigError
+
+PUBLIC = 0o644
+SECRET = 0o600
+_FOLDER_MODE = 0o750
+
+_STAMP = re.compile(r"\A# Written by authsvc init \(([0-9a-f]{12})\)[^\n]*\n")
+_STAMP_TEXT = "# Written by authsvc init ({digest}). Edit it and it is yours: never overwritten.\n"
+
+
+class Outcome(Enum):
+    """What became of a file."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    KEPT = "kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file, what became of it, and why where that needs saying."""
+
+    path: Path
+    outcome: Outcome
+    note: str = ""
+
+
+class Folder:
+    """A folder being filled, and the record of what became of each file.
+
+    Where root fills a folder that belongs to someone else, so do the new files:
+    the service reads its renewed keys without a chown in between.
+
+    Every method raises ConfigError, with the path, for what the system refuses.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.written: list[Written] = []
+        with _reported(root):
+            root.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+            status = root.stat()
+        self.owner = (status.st_uid, status.st_gid)
+
+    def starter(self, name: str, text: str, mode: int = PUBLIC, *, note: str = "") -> None:
+        """Write a file that belongs to the administrator, where there is none yet.
+
+        ``note`` is what to say of one that is there.
+        """
+        path = self.root / name
+        if _exists(path):
+            self._record(path, Outcome.KEPT, note)
+        else:
+            self.replace(name, text.encode(), mode)
+
+    def generated(self, name: str, text: str) -> None:
+        """Write a file of ours, unless it was edited since."""
+        path = self.root / name
+        content = _stamped(text)
+        if not _exists(path):
+            self.replace(name, content.encode(), PUBLIC)
+            return
+        with _reported(path):
+            present = path.read_bytes().decode("utf-8", "replace")
+        if present == content:
+            self._record(path, Outcome.KEPT)
+        elif _is_ours(present):
+            self.replace(name, content.encode(), PUBLIC)
+        else:
+            self._record(path, Outcome.KEPT, "edited by hand")
+
+    def replace(self, name: str, content: bytes, mode: int, note: str = "") -> None:
+        """Put a file in place, whatever was there."""
+        path = self.root / name
+        outcome = Outcome.UPDATED if _exists(path) else Outcome.CREATED
+        with _reported(path):
+            self._make_parents(path)
+            self._write(path, content, mode)
+        self._record(path, outcome, note)
+
+    def keep(self, name: str) -> None:
+        """Leave a file as it is."""
+        self._record(self.root / name, Outcome.KEPT)
+
+    def keep_secret(self, name: str) -> None:
+        """Leave a secret as it is, but for permissions that let others read it."""
+        path = self.root / name
+        with _reported(path):
+            if path.stat().st_mode & 0o077:
+                path.chmod(SECRET)
+                self._record(path, Outcome.UPDATED, "others could read it")
+            else:
+                self._record(path, Outcome.KEPT)
+
+    def _record(self, path: Path, outcome: Outcome, note: str = "") -> None:
+        self.written.append(Written(path, outcome, note))
+
+    def _make_parents(self, path: Path) -> None:
+        for parent in reversed(path.parents):
+            if self.root not in parent.parents:
+                continue
+            if parent.is_symlink():
+                raise ConfigError(str(parent), "a symbolic link; refusing to write through it")
+            if not parent.is_dir():
+                parent.mkdir(mode=_FOLDER_MODE)
+                if _is_root():
+                    os.chown(parent, *self.owner)
+
+    def _write(self, path: Path, content: bytes, mode: int) -> None:
+        """Write beside, then rename: readers see the old file or the new one, whole.
+
+        The file is made closed (0600, O_EXCL) and opened to others only when it
+        is complete; a private key is never readable, not for an instant.
+        """
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SECRET)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                if _is_root():
+                    os.fchown(file.fileno(), *self.owner)
+                os.fchmod(file.fileno(), mode)
+                os.fsync(file.fileno())
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+
+
+def write_file(path: Path, content: str, mode: int) -> None:
+    """Put one file in place, whole; its folder must exist.
+
+    Raises:
+        ConfigError: the system refuses.
+    """
+    if not path.parent.is_dir():
+        raise ConfigError(str(path), "no such folder")
+    Folder(path.parent).replace(path.name, content.encode(), mode)
+
+
+def _stamped(text: str) -> str:
+    return _STAMP_TEXT.format(digest=_digest(text)) + text
+
+
+def _is_ours(content: str) -> bool:
+    stamp = _STAMP.match(content)
+    return stamp is not None and stamp[1] == _digest(content[stamp.end() :])
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _exists(path: Path) -> bool:
+    with _reported(path):
+        return path.exists()
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
+
+
+@contextmanager
+def _reported(path: Path) -> Iterator[None]:
+    """Say what the system refuses in one line with its place."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            str(error.filename or path), (error.strerror or "cannot be used").lower()
+        ) from None

@@ -1,0 +1,57 @@
+"""All of it, in order: the certificates, the API server's files, the administrator's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from authsvc.bootstrap import apiserver, kubeconfig, site, starter, targets
+from authsvc.bootstrap.files import Folder, Written
+from authsvc.bootstrap.kubeconfig import Review
+from authsvc.bootstrap.material import Material, OwnAuthority
+from authsvc.bootstrap.site import Site, Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Initialised:
+    """What was resolved, and what became of each file, in the order they were written."""
+
+    site: Site
+    written: tuple[Written, ...]
+
+
+def initialise(
+    directory: Path,
+    wanted: Wanted | None = None,
+    *,
+    own_authority: OwnAuthority | None = None,
+    issuer: apiserver.Issuer | None = None,
+    now: datetime | None = None,
+) -> Initialised:
+    """Fill a folder with all that a service and its API server need; keep what is good.
+
+    ``now`` is the time by which certificates are judged and made; it has a time
+    zone. A second call changes nothing that is not due.
+
+    Raises:
+        ConfigError: what cannot be done, with its place. Files written until
+            then are whole.
+    """
+    # What can be refused is, before the first file is written.
+    config = None if issuer is None else apiserver.authentication_config(issuer)
+    folder = Folder(directory.absolute())
+    found = site.resolve(folder.root, folder.owner, wanted or Wanted())
+    Material(folder, now or datetime.now(UTC)).ensure(found.hosts, own_authority)
+    for name, review in (
+        (site.AUTHENTICATION_KUBECONFIG, Review.AUTHENTICATION),
+        (site.AUTHORIZATION_KUBECONFIG, Review.AUTHORIZATION),
+    ):
+        folder.generated(name, kubeconfig.render(review, found.url, kubeconfig.BESIDE))
+    folder.generated(site.AUTHORIZATION_CONFIG, apiserver.authorization_config(found))
+    if config is not None:
+        folder.generated(site.AUTHENTICATION_CONFIG, config)
+    folder.generated(site.FLAGS, apiserver.flags_file(found))
+    targets.write(folder, found)
+    starter.write(folder, found)
+    return Initialised(found, tuple(folder.written))

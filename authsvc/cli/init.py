@@ -1,0 +1,136 @@
+"""``authsvc init``: everything that a service and its API server need, in one folder."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path, PurePosixPath
+
+import click
+
+from authsvc.bootstrap import (
+    Initialised,
+    Issuer,
+    Outcome,
+    OwnAuthority,
+    Site,
+    Target,
+    Wanted,
+    initialise,
+)
+from authsvc.bootstrap import site as names
+from authsvc.bootstrap.staticpod import IMAGE
+
+_K3S_DROP_IN = "/etc/rancher/k3s/config.yaml.d/authsvc.yaml"
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="The folder to fill. Call again at any time: what is good stays as it is.",
+)
+@click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A DNS name or address of the service; the API server uses the first. "
+    "Without: the API server's own machine.",
+)
+@click.option("--port", type=click.IntRange(1, 65535), help="The service's port  [default: 8443]")
+@click.option(
+    "--for",
+    "target",
+    type=click.Choice([target.value for target in Target]),
+    help="What runs the API server  [default: plain]",
+)
+@click.option(
+    "--node-dir",
+    metavar="PATH",
+    type=PurePosixPath,
+    help="Where the folder will lie on the control-plane node, if not at the same place.",
+)
+@click.option("--ca-cert", type=_FILE, help="Your own CA: its certificate, and those above it.")
+@click.option("--ca-key", type=_FILE, help="Your own CA: its key. It is not copied.")
+@click.option(
+    "--oidc-issuer",
+    metavar="URL",
+    help="Also write how the API server itself verifies this issuer's tokens.",
+)
+@click.option("--oidc-audience", "audiences", multiple=True, metavar="NAME")
+def init(  # noqa: PLR0913, PLR0917  an option each, and click passes them by name
+    directory: Path,
+    hosts: tuple[str, ...],
+    port: int | None,
+    target: str | None,
+    node_dir: PurePosixPath | None,
+    ca_cert: Path | None,
+    ca_key: Path | None,
+    oidc_issuer: str | None,
+    audiences: tuple[str, ...],
+) -> None:
+    """Write certificates, kubeconfigs, API server configuration and a first configuration.
+
+    A second run renews certificates that end within 30 days, and keeps the
+    rest, and everything that you edited. What you do not give is as it was.
+    """
+    if (ca_cert is None) != (ca_key is None):
+        raise click.UsageError("--ca-cert and --ca-key belong together")
+    if audiences and not oidc_issuer:
+        raise click.UsageError("--oidc-audience needs --oidc-issuer")
+    result = initialise(
+        directory,
+        Wanted(hosts or None, Target(target) if target else None, port, node_dir),
+        own_authority=OwnAuthority(ca_cert, ca_key) if ca_cert and ca_key else None,
+        issuer=Issuer(oidc_issuer, audiences) if oidc_issuer else None,
+    )
+    _report(result)
+
+
+def _report(result: Initialised) -> None:
+    changed = [each for each in result.written if each.outcome is not Outcome.KEPT]
+    for each in result.written:
+        if each.outcome is not Outcome.KEPT or each.note:
+            note = f" ({each.note})" if each.note else ""
+            name = each.path.relative_to(result.site.folder)
+            click.echo(f"{each.outcome.value:<8} {name}{note}")
+    if not changed:
+        click.echo(f"{result.site.folder}: nothing to do")
+        return
+    click.echo(f"\nNext:\n{_next_steps(result.site)}")
+
+
+def _next_steps(site: Site) -> str:
+    def path(name: str) -> str:
+        return shlex.quote(os.path.relpath(site.folder / name))
+
+    steps = [f"say who may do what:  {path('tokens.csv')} and {path('policy')}"]
+    if site.target in {Target.KUBEADM, Target.KIND} and site.owner[0] == 0:
+        steps.append(
+            f"not as root:          chown -R 65532:65532 {path('.')}, and run this again: "
+            "the pod runs as whom the folder belongs to"
+        )
+    steps += {
+        Target.PLAIN: [
+            f"start the service:    authsvc serve --config {path('authsvc.yaml')}",
+            f"start kube-apiserver: with the flags in {path(names.FLAGS)}",
+        ],
+        Target.K3S: [
+            f"start the service:    authsvc serve --config {path('authsvc.yaml')}",
+            f"tell k3s, restart it: cp {path(names.K3S_CONFIG)} {_K3S_DROP_IN}",
+        ],
+        Target.KUBEADM: [
+            f"start the service:    cp {path(names.STATIC_POD)} /etc/kubernetes/manifests/",
+            f"a new cluster:        kubeadm init --config {path(names.KUBEADM_CONFIG)}",
+            "one that runs:        deploy/README.md says how",
+        ],
+        Target.KIND: [
+            f"start the cluster:    kind create cluster --config {path(names.KIND_CONFIG)}",
+            f"give it the image:    kind load docker-image {IMAGE}",
+        ],
+    }[site.target]
+    return "\n".join(f"  {number}. {step}" for number, step in enumerate(steps, 1))

@@ -1,0 +1,52 @@
+"""``authsvc kubeconfig``: one of the API server's kubeconfigs, alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from authsvc.bootstrap import Files, Review, render, write_file
+from authsvc.bootstrap.files import PUBLIC, SECRET
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("review", type=click.Choice([review.name.lower() for review in Review]))
+@click.option(
+    "--server",
+    metavar="URL",
+    default="https://127.0.0.1:8443",
+    show_default=True,
+    help="The service; the review's path is added where the URL has none.",
+)
+@click.option("--ca", type=_FILE, default=Path("pki/ca.crt"), show_default=True)
+@click.option(
+    "--client-cert", type=_FILE, default=Path("pki/apiserver-client.crt"), show_default=True
+)
+@click.option(
+    "--client-key", type=_FILE, default=Path("pki/apiserver-client.key"), show_default=True
+)
+@click.option("--embed", is_flag=True, help="Put the files' content in, the key included.")
+@click.option("-o", "--output", metavar="FILE|-", default="-", show_default=True)
+def kubeconfig(
+    review: str,
+    server: str,
+    ca: Path,
+    client_cert: Path,
+    client_key: Path,
+    embed: bool,
+    output: str,
+) -> None:
+    """Write the kubeconfig by which an API server asks for one review.
+
+    Files are named by their full path, and read again by the API server when
+    they change; with --embed they are not.
+    """
+    files = Files(*(str(path.absolute()) for path in (ca, client_cert, client_key)))
+    text = render(Review[review.upper()], server, files, embed=embed)
+    if output == "-":
+        click.echo(text, nl=False)
+    else:
+        write_file(Path(output).absolute(), text, SECRET if embed else PUBLIC)
