@@ -11,7 +11,7 @@ import difflib
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -125,10 +125,21 @@ class _Loader(yaml.SafeLoader):
 
 
 def decode(kind: type[S], document: object, at: Place) -> S | None:
-    """Make ``kind`` out of a document; None where errors were recorded at ``at``."""
-    before = len(at.errors)
+    """Make ``kind`` out of a document, recording what is wrong at ``at``.
+
+    What could not be read is left at its default, so that the rest can be
+    looked at as well; None where not even that is possible. A value is only to
+    be used where no error was recorded.
+    """
     value = _decode(kind, document, at)
-    return value if len(at.errors) == before else None
+    return None if value is None else typing.cast("S", value)
+
+
+def readable(items: Sequence[S]) -> Iterator[tuple[int, S]]:
+    """Return the items of a decoded list with their index, without those that had errors."""
+    for index, item in enumerate(typing.cast("Sequence[S | None]", items)):
+        if item is not None:
+            yield index, item
 
 
 def _decode(kind: Any, value: object, at: Place) -> Any:
@@ -176,7 +187,12 @@ def _decode_struct(kind: type[msgspec.Struct], value: object, at: Place) -> Any:
     complete = True
     for name, field in fields.items():
         if name in value:
-            arguments[field.name] = _decode(field.type, value[name], at.field(name))
+            before = len(at.errors)
+            decoded = _decode(field.type, value[name], at.field(name))
+            if decoded is not None or len(at.errors) == before:
+                arguments[field.name] = decoded
+            else:
+                complete = complete and not field.required
         elif field.required:
             at.field(name).error("required")
             complete = False
@@ -192,6 +208,8 @@ def _friendly(message: str) -> str:
     """Say msgspec's message in the words of YAML."""
     if "matching regex" in message and "ms|s|m|h" in message:
         return "expected a duration such as 30s, 1m30s or 500ms"
+    if message.startswith("Invalid enum value"):
+        return message[0].lower() + message[1:]
     message = message.split(" - at `$", maxsplit=1)[0]
     for ours, theirs in (
         ("a string", "`str`"),

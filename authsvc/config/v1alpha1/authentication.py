@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 
 from authsvc.authn.static import StaticTokensSettings
-from authsvc.config.decode import Duration, Place, Wire, seconds
+from authsvc.config.decode import Duration, Place, Wire, readable, seconds
 from authsvc.config.model import AuthenticationSettings, CacheSettings, NamedAuthenticator
 
 
@@ -84,7 +84,7 @@ class Authentication(Wire, frozen=True):
         place = at.field("authenticators")
         seen: set[str] = set()
         authenticators = []
-        for index, authenticator in enumerate(self.authenticators):
+        for index, authenticator in readable(self.authenticators):
             item = place.item(index)
             if authenticator.name in seen:
                 item.field("name").error(f"{authenticator.name!r} is given twice")

@@ -1,0 +1,55 @@
+"""``authsvc config …``: what a configuration file may say, and whether one is good."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.group()
+def config() -> None:
+    """Check a configuration file; print the defaults or the schema."""
+
+
+@config.command(epilog="Example: authsvc config check /etc/authsvc/authsvc.yaml")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def check(file: Path) -> None:
+    """Check FILE and every file it names; print all errors with their places, exit 1 if any."""
+    from authsvc.config import load
+    from authsvc.service import build
+
+    service = build(load(file))
+    authentication = service.configuration.authentication
+    names = ", ".join(each.name for each in authentication.authenticators) or "none"
+    click.echo(f"{file}: ok")
+    click.echo(f"  authenticators: {names}")
+    click.echo(f"  authorization:  {service.configuration.authorization.mode.value}")
+    for followed in service.files:
+        click.echo(f"  loaded:         {followed.part}")
+
+
+@config.command("print-defaults", epilog="Example: authsvc config print-defaults > authsvc.yaml")
+def print_defaults() -> None:
+    """Print a configuration file in which every default is spelled out."""
+    import msgspec
+    import yaml
+
+    from authsvc.config.v1alpha1 import AuthsvcConfiguration
+
+    document = msgspec.to_builtins(AuthsvcConfiguration())
+    click.echo(yaml.safe_dump(document, sort_keys=False), nl=False)
+
+
+@config.command(epilog="Example: authsvc config schema > authsvc.schema.json")
+def schema() -> None:
+    """Print the JSON Schema of the configuration file, for editors."""
+    import msgspec
+
+    from authsvc.config.v1alpha1 import AuthsvcConfiguration
+
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **msgspec.json.schema(AuthsvcConfiguration),
+    }
+    click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
