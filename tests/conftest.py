@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 pytest_plugins = [
+    "tests.parts.kubectl",
     "tests.parts.openid_provider",
     "tests.parts.redis",
 ]

@@ -65,8 +65,8 @@ authorization:
 
 
 _TOKENS = """\
-# Static tokens, in Kubernetes' own form: token,user,uid,"group1,group2". A token should
-# be given hashed: `authsvc token hash` prints such a first cell. An example:
+# Static tokens, in the form that Kubernetes has for them: token,user,uid,groups
+# A token should be given hashed; `authsvc token hash` prints such a first cell. An example:
 #
 # sha256:<64 hex digits>,alice,1001,"developers,team-a"
 #

@@ -1,0 +1,68 @@
+"""The two commands, as one types them."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+
+def authsvc(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "authsvc", *map(str, arguments)]
+    return subprocess.run(command, check=False, capture_output=True, text=True, cwd=cwd)
+
+
+def test_init_says_what_it_wrote_and_what_comes_next_and_then_that_there_is_nothing_to_do(
+    tmp_path: Path,
+) -> None:
+    first = authsvc("init", "--dir", "site", cwd=tmp_path)
+    second = authsvc("init", "--dir", "site", cwd=tmp_path)
+
+    assert (first.returncode, first.stderr) == (0, "")
+    assert "created  pki/server.crt\n" in first.stdout
+    assert "authsvc serve --config site/authsvc.yaml" in first.stdout
+    assert (second.returncode, second.stdout) == (0, f"{tmp_path / 'site'}: nothing to do\n")
+
+
+def test_what_cannot_be_done_is_one_line_and_exit_status_1(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a PEM")
+    cases = (
+        ["init", "--dir", "file/site"],
+        ["init", "--dir", "site", "--ca-cert", "file", "--ca-key", "file"],
+        ["init", "--dir", "site", "--host", "https://auth.example.com"],
+        ["init", "--dir", "site", "--oidc-issuer", "http://id", "--oidc-audience", "a"],
+        ["kubeconfig", "authentication", "--server", "http://auth.example.com"],
+        ["kubeconfig", "authentication", "--embed"],
+        ["kubeconfig", "authentication", "-o", "nowhere/file"],
+    )
+    for case in cases:
+        done = authsvc(*case, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (1, ""), case
+        assert done.stderr.startswith("error: "), case
+        assert done.stderr.count("\n") == 1, done.stderr
+
+
+def test_options_that_belong_together_are_asked_for_together(tmp_path: Path) -> None:
+    done = authsvc("init", "--dir", "site", "--ca-cert", "file", cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert "--ca-cert and --ca-key belong together" in done.stderr
+
+
+def test_kubeconfig_writes_one_alone(tmp_path: Path) -> None:
+    authsvc("init", "--dir", ".", cwd=tmp_path)
+
+    printed = authsvc("kubeconfig", "authorization", "--server", "https://a:1", cwd=tmp_path)
+    written = authsvc("kubeconfig", "authentication", "--embed", "-o", "alone", cwd=tmp_path)
+
+    document = yaml.safe_load(printed.stdout)
+    assert document["clusters"][0]["cluster"] == {
+        "server": "https://a:1/authorize",
+        "certificate-authority": str(tmp_path / "pki/ca.crt"),
+    }
+    assert (written.returncode, written.stdout) == (0, "")
+    # It holds a key.
+    assert stat.S_IMODE((tmp_path / "alone").stat().st_mode) == 0o600
