@@ -1,0 +1,52 @@
+# Two commands matter to a newcomer: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench judge soak faults kubectl-plugin clean
+
+help:  ## What there is
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: $(VENV)/installed  ## A tour: a real server, real reviews, readable answers
+	@$(BIN)/authsvc demo
+
+test: $(VENV)/installed-test  ## Install what the tests need, and run them all
+	@tests/install-debian-packages
+	$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+check: $(VENV)/installed-quality  ## Lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/installed-quality  ## Put the code in form
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+clean:  ## Remove what was installed and built
+	rm -rf $(VENV) build dist node_modules
+
+# A stamp a set of dependencies: made again when pyproject.toml or the lock changes.
+$(VENV)/installed: pyproject.toml requirements.lock | $(VENV)/bin/python
+	$(PIP) install -c requirements.lock -e .
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(PIP) install -c requirements.lock -e '.[cel,redis]' --group test
+	@touch $@
+
+$(VENV)/installed-quality: $(VENV)/installed-test
+	$(PIP) install -c requirements.lock --group quality
+	@touch $@
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Python 3.11 or newer is needed; say where: make PYTHON=/path/to/python3' >&2; exit 1; }
+	@PYTHON=$(PYTHON) tests/ensure-venv
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade 'pip>=25.1'
