@@ -1,0 +1,193 @@
+"""What each command does and prints: the thin top over ``login``, ``kubectl`` and ``reviews``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from authsvc.client import kubectl as through
+from authsvc.client import login as sessions
+from authsvc.client import request, reviews
+from authsvc.client.errors import ClientError, printable
+from authsvc.client.kubectl import Kubectl
+from authsvc.client.request import SETTINGS
+from authsvc.client.settings import parse
+from authsvc.client.storage import Store
+from authsvc.client.terminal import say
+
+Environment = Mapping[str, str]
+Command = Callable[[Namespace, Environment], int]
+
+
+def get_token(arguments: Sequence[str], environment: Environment) -> int:
+    """Print the ExecCredential that kubectl asked for, and nothing else, on stdout."""
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as answer:
+        # Whatever is started from here, a browser say, must not speak to kubectl.
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        asked = request.read(arguments, environment)
+        token, expires_at = sessions.token(asked, environment)
+        print(request.credential(asked.api_version, token, expires_at), file=answer)
+    return 0
+
+
+def login(options: Namespace, environment: Environment) -> int:
+    """Log in, whether or not there is a session."""
+    asked, environment = through.current(_kubectl(options, environment))
+    given = {"flow": options.flow, "username": options.username}
+    overrides = {name: value for name, value in given.items() if value}
+    session = sessions.log_in(asked, environment, overrides)
+    say(f"Logged in as {session['username']}.")
+    return 0
+
+
+def logout(options: Namespace, environment: Environment) -> int:
+    """End the session."""
+    asked, environment = through.current(_kubectl(options, environment))
+    existed = sessions.log_out(asked, environment)
+    say("Logged out." if existed else "There was no session.")
+    return 0
+
+
+def status(options: Namespace, environment: Environment) -> int:
+    """Show the session that is kept; exit status 1 where kubectl could not use it."""
+    asked, environment = through.current(_kubectl(options, environment))
+    settings = parse(asked.values)
+    store = Store(asked.key, environment, use_keyring=settings.keyring == "auto")
+    session = store.load()
+    _table({"Cluster": asked.cluster or "(any)", "Issuer": settings.issuer})
+    if session is None:
+        print("Not logged in: run `kubectl authsvc login`.")
+        return 1
+    left = session["good_until"] - time.time()
+    where = "the keyring" if session.get("refresh_token_in") == "keyring" else "the session file"
+    renewable = bool(session.get("refresh_token"))
+    _table(
+        {
+            "User": session["username"],
+            "Token": f"good for {_length(left)}" if left > 0 else "used up",
+            "Renewal": f"by itself, refresh token in {where}" if renewable else "by a new login",
+            "Session": str(store.file),
+        }
+    )
+    return 0 if left > 0 or renewable else 1
+
+
+def whoami(options: Namespace, environment: Environment) -> int:
+    """Show the user that the API server sees."""
+    user = reviews.who_am_i(_kubectl(options, environment))
+    groups, extra = user.get("groups"), user.get("extra")
+    rows = {"Username": _words(user.get("username", "")), "UID": _words(user.get("uid", ""))}
+    rows["Groups"] = _words(groups)
+    for name, values in extra.items() if isinstance(extra, dict) else ():
+        rows[f"Extra {printable(str(name))}"] = _words(values)
+    _table({name: value for name, value in rows.items() if value})
+    return 0
+
+
+def can_i(options: Namespace, environment: Environment) -> int:
+    """Print yes or no, with --explain also why; exit status 1 for no, as `kubectl auth can-i`."""
+    kubectl = _kubectl(options, environment)
+    path = options.what.startswith("/")
+    namespace = options.namespace
+    if not namespace and not options.all_namespaces and not path:
+        view = ("config", "view", "--minify", "-o", "jsonpath={.contexts[0].context.namespace}")
+        namespace = kubectl.run(*view).strip() or "default"
+    question = reviews.Question(
+        verb=options.verb,
+        what=options.what,
+        namespace="" if options.all_namespaces or path else namespace,
+        subresource=options.subresource,
+        user=options.for_user,
+        groups=options.for_group,
+    )
+    answer = reviews.may(kubectl, question)
+    print("yes" if answer.allowed else "no")
+    if options.explain:
+        none = "denied" if answer.denied else "no rule allows it and none denies it"
+        print(answer.reason or ("no reason was given" if answer.allowed else none))
+    if answer.error:
+        say(f"kubectl-authsvc: the API server could not ask everybody: {answer.error}")
+    return 0 if answer.allowed else 1
+
+
+def setup(options: Namespace, environment: Environment) -> int:
+    """Write the user entry, and a context where one is asked for."""
+    given = {name: getattr(options, name.replace("-", "_")) for name in SETTINGS}
+    values = {name: value for name, value in given.items() if value is not None}
+    for name in ("certificate-authority", "client-secret-file", "token-file"):
+        if name in values:  # kubectl runs anywhere
+            values[name] = _absolute(values[name])
+    kubectl = _kubectl(options, environment)
+    if values:  # else everything is in the cluster entry
+        parse(values)
+    arguments = [f"--{name}={value}" for name, value in values.items()]
+    entry = through.user_entry(_own_command(environment), arguments, options.interactive_mode)
+    addition: dict[str, object] = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "users": [{"name": options.name, "user": entry}],
+    }
+    if options.context:
+        cluster = options.cluster or _current_cluster(kubectl)
+        context = {"cluster": cluster, "user": options.name}
+        addition["contexts"] = [{"name": options.context, "context": context}]
+        addition["current-context"] = options.context
+    file = through.configuration_file(options.kubeconfig, environment)
+    through.merge(kubectl, addition, file)
+    say(f"Wrote user {options.name!r} to {file}.")
+    if options.context:
+        say("Now run: kubectl authsvc login")
+    else:
+        say(f"Now run: kubectl config set-context --current --user={options.name}")
+    return 0
+
+
+def _kubectl(options: Namespace, environment: Environment) -> Kubectl:
+    flags = [f"--kubeconfig={options.kubeconfig}"] if options.kubeconfig else []
+    if options.command is not setup and options.context:
+        flags.append(f"--context={options.context}")
+    if getattr(options, "as_user", ""):
+        flags.append(f"--as={options.as_user}")
+    flags += [f"--as-group={group}" for group in getattr(options, "as_group", ())]
+    return Kubectl(environment, flags)
+
+
+def _current_cluster(kubectl: Kubectl) -> str:
+    view = ("config", "view", "--minify", "-o", "jsonpath={.contexts[0].context.cluster}")
+    cluster = kubectl.run(*view).strip()
+    if not cluster:
+        raise ClientError("there is no current context to take the cluster from: set --cluster")
+    return cluster
+
+
+def _own_command(environment: Environment) -> str:
+    """How kubectl finds this program again: by name if that is on PATH."""
+    name = "kubectl-authsvc"
+    return name if shutil.which(name, path=environment.get("PATH")) else _absolute(sys.argv[0])
+
+
+def _absolute(path: str) -> str:
+    """Return a path that holds from any folder; links in it stay links."""
+    return str(Path(path).expanduser().absolute())
+
+
+def _table(rows: Mapping[str, str]) -> None:
+    for name, value in rows.items():
+        print(f"{name + ':':10} {value}")
+
+
+def _words(value: object) -> str:
+    return ", ".join(
+        printable(str(item)) for item in (value if isinstance(value, list) else [value]) if item
+    )
+
+
+def _length(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

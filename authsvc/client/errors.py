@@ -1,0 +1,40 @@
+"""What goes wrong, in one line that says what to do.
+
+::
+
+    ClientError(message)             printed after the program's name; exit status 1
+    ├── NotLoggedInError(message)    there is no usable session, and no way to ask for one
+    └── RefusedError(error, …)       the provider said no (an OAuth 2.0 error answer)
+
+No message holds a token or a password. What a server said is cleaned first:
+it is printed on a terminal.
+"""
+
+
+class ClientError(Exception):
+    """A failure to be read by a person. The message is one line."""
+
+
+class NotLoggedInError(ClientError):
+    """No usable session, and asking for a login is not possible or not allowed."""
+
+
+class RefusedError(ClientError):
+    """An error answer of an OAuth 2.0 endpoint (RFC 6749 section 5.2).
+
+    ``error`` is its code, such as ``invalid_grant``.
+    """
+
+    def __init__(self, error: str, description: str = "") -> None:
+        self.error = printable(error)
+        said = f"{self.error}: {printable(description)}" if description else self.error
+        super().__init__(said)
+
+
+def printable(text: str, limit: int = 200) -> str:
+    """Return ``text`` as one line without control characters, at most ``limit`` long.
+
+    A server's words could otherwise drive the terminal they are shown on.
+    """
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -1,0 +1,179 @@
+"""From no good token to a good one: refresh, else log in, once, one at a time.
+
+What kubectl asked (``request.Request``) comes in, a session comes out, kept in
+the store. Nothing is tried twice: a rejected refresh leads to one login, a
+failed login to an error.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from authsvc.client import flows, sessions
+from authsvc.client.errors import ClientError, NotLoggedInError, RefusedError
+from authsvc.client.lock import one_at_a_time
+from authsvc.client.provider import Provider, read_secret
+from authsvc.client.request import Request
+from authsvc.client.settings import UNATTENDED, Settings, parse
+from authsvc.client.storage import Store
+from authsvc.client.terminal import say
+from authsvc.client.tokens import Tokens, claims
+
+if TYPE_CHECKING:
+    from authsvc.client.sessions import Session
+
+_FILE_REREAD = 60.0  # seconds: a token file is replaced behind our back
+
+# Answers to a refresh that end the session; others are faults of another kind.
+_ENDED = ("invalid_grant", "login_required", "interaction_required", "consent_required")
+
+
+def token(asked: Request, environment: Mapping[str, str]) -> tuple[str, float]:
+    """Return a good token, and until when it is to be used, in seconds since the epoch.
+
+    Raises:
+        NotLoggedInError: a person would have to log in, and may not be asked.
+        ClientError: it is not to be had.
+    """
+    settings = parse(asked.values)
+    if settings.flow == "token-file":
+        return _from_file(settings.token_file)
+    store = _store(asked, settings, environment)
+    with one_at_a_time(store.lock_file, settings.login_timeout):
+        session = store.load()
+        if session is None or not sessions.is_good(session, time.time()):
+            session = _renew(asked, settings, store, session, environment)
+            store.save(session)
+    return session["token"], session["good_until"]
+
+
+def log_in(asked: Request, environment: Mapping[str, str], overrides: Mapping[str, str]) -> Session:
+    """Log in anew, whatever is kept. ``overrides`` are settings for this once.
+
+    Raises:
+        ClientError: it did not come to a login. What was kept is as before.
+    """
+    settings = parse({**asked.values, **overrides})
+    if settings.flow == "token-file":
+        raise ClientError("with --flow=token-file there is nothing to log in to")
+    store = _store(asked, settings, environment)
+    with one_at_a_time(store.lock_file, settings.login_timeout):
+        provider = Provider(settings)
+        session = _session(asked, provider, flows.log_in(provider, environment))
+        store.save(session)
+    return session
+
+
+def log_out(asked: Request, environment: Mapping[str, str]) -> bool:
+    """End the session here and at the issuer; tell whether there was one.
+
+    Raises:
+        ClientError: the issuer could not be told. It is forgotten here all the same.
+    """
+    settings = parse(asked.values)
+    store = _store(asked, settings, environment)
+    with one_at_a_time(store.lock_file, settings.login_timeout):
+        existed = store.file.exists()
+        try:
+            session = store.load()
+        except ClientError:  # damaged, or not ours: forgetting it is what is asked for
+            session = None
+        store.remove()
+        if session is None:
+            return existed
+        refresh_token, endpoint = session.get("refresh_token"), session.get("revocation_endpoint")
+        if refresh_token and endpoint:
+            try:
+                Provider(settings).revoke(refresh_token, endpoint)
+            except ClientError as error:
+                raise ClientError(
+                    f"logged out here, but the issuer could not be told: {error}"
+                ) from None
+    return True
+
+
+def _store(asked: Request, settings: Settings, environment: Mapping[str, str]) -> Store:
+    store = Store(asked.key, environment, use_keyring=settings.keyring == "auto")
+    store.prepare()
+    return store
+
+
+def _renew(
+    asked: Request,
+    settings: Settings,
+    store: Store,
+    session: Session | None,
+    environment: Mapping[str, str],
+) -> Session:
+    provider = Provider(settings)
+    ended = f"not logged in to {settings.issuer}"
+    if session is not None and session.get("refresh_token"):
+        try:
+            return _refreshed(asked, provider, session)
+        except RefusedError as error:
+            if error.error not in _ENDED:
+                raise
+            ended = f"the session at {settings.issuer} has ended ({error})"
+            del session["refresh_token"]  # not to be offered again with each call
+            store.save(session)
+    if settings.flow not in UNATTENDED:
+        if not asked.interactive:
+            raise NotLoggedInError(f"{ended}: run `kubectl authsvc login`")
+        say(f"kubectl-authsvc: {ended}")
+    return _session(asked, provider, flows.log_in(provider, environment))
+
+
+def _refreshed(asked: Request, provider: Provider, session: Session) -> Session:
+    form = {"grant_type": "refresh_token", "refresh_token": session.get("refresh_token", "")}
+    tokens = provider.token(form, endpoint=session["token_endpoint"], kind=session["kind"])
+    if session["subject"] and tokens.subject != session["subject"]:
+        # OpenID Connect Core 12.2
+        raise ClientError("the issuer answered with another user's token: log out and in again")
+    if not tokens.refresh_token:  # RFC 6749 section 6: the old one stays good
+        tokens = replace(tokens, refresh_token=form["refresh_token"])
+    renewed = _kept(asked, tokens)
+    renewed["token_endpoint"] = session["token_endpoint"]
+    if "revocation_endpoint" in session:
+        renewed["revocation_endpoint"] = session["revocation_endpoint"]
+    return renewed
+
+
+def _session(asked: Request, provider: Provider, tokens: Tokens) -> Session:
+    session = _kept(asked, tokens)
+    session["token_endpoint"] = provider.endpoint("token")
+    if revocation := provider.endpoint("revocation"):
+        session["revocation_endpoint"] = revocation
+    return session
+
+
+def _kept(asked: Request, tokens: Tokens) -> Session:
+    now = time.time()
+    session: Session = {
+        "key": asked.key,
+        "token": tokens.token,
+        "kind": tokens.kind,
+        "obtained_at": now,
+        "good_until": tokens.good_until(now),
+        "subject": tokens.subject,
+        "username": tokens.username,
+        "token_endpoint": "",
+    }
+    if tokens.refresh_token:
+        session["refresh_token"] = tokens.refresh_token
+    return session
+
+
+def _from_file(file: str) -> tuple[str, float]:
+    found, now = read_secret(file), time.time()
+    expires = claims(found).get("exp")
+    if not isinstance(expires, (int, float)):
+        return found, now + _FILE_REREAD
+    if expires <= now:
+        when = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(expires))
+        raise ClientError(
+            f"the token in {file} ended at {when} by this machine's clock: have it renewed"
+        )
+    return found, min(now + _FILE_REREAD, float(expires))
