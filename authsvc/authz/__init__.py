@@ -1,0 +1,1 @@
+"""Authorizers: who may do what. Nothing here speaks HTTP."""

@@ -1,0 +1,96 @@
+"""One cell against one request, plainly: what Casbin's matcher calls, and what explains a miss.
+
+Nothing here is fast, and nothing here is shared with the index but the reading
+of a cell: that makes Casbin a judge of the index, and not its echo.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from authsvc.interfaces import Attributes, UserInfo
+from authsvc.policy import cells, escapes
+from authsvc.policy.conditions import holds, parse_when
+
+_CACHED: Final = 1 << 14
+
+_parse_who = lru_cache(_CACHED)(cells.parse_who)
+_parse_what = lru_cache(_CACHED)(cells.parse_what)
+_parse_may = lru_cache(_CACHED)(cells.parse_may)
+_parse_when = lru_cache(_CACHED)(parse_when)
+
+
+def subjects_of(user: UserInfo) -> tuple[str, ...]:
+    """Return the subjects that a request is made by, in canonical form: most particular first.
+
+    Nobody (no name, no groups) is no subject, not even of ``user:*``.
+    """
+    named = (f"user:{user.username}",) if user.username else ()
+    every = (cells.EVERY_USER,) if user.username else ()
+    return (*named, *(f"group:{group}" for group in user.groups if group), *every)
+
+
+def namespace_of(attributes: Attributes) -> str:
+    """Return the namespace that is asked for: a path is in none."""
+    return attributes.namespace if attributes.resource_request else ""
+
+
+def name_of(attributes: Attributes) -> str:
+    """Return the object's name that is asked for: a path has none."""
+    return attributes.name if attributes.resource_request else ""
+
+
+def who_matches(subject: str, who: str) -> bool:
+    """Whether a canonical subject is one of those of the cell."""
+    return subject in _parse_who(who)
+
+
+def pattern_matches(text: str, cell: str) -> bool:
+    """Whether a namespace, name or path is what the cell says."""
+    return _expression(cell).fullmatch(text) is not None
+
+
+def resource_matches(attributes: Attributes, what: str) -> bool:
+    """Whether the resource or path is one of those of the cell ``what``."""
+    target = _parse_what(what)
+    if isinstance(target, cells.Paths):
+        return not attributes.resource_request and pattern_matches(attributes.path, what)
+    return attributes.resource_request and any(
+        _part_matches(attributes.resource, resource.resource)
+        and _part_matches(attributes.api_group, resource.group)
+        and _part_matches(attributes.subresource, resource.subresource)
+        for resource in target
+    )
+
+
+def verb_matches(verb: str, may: str) -> bool:
+    """Whether the verb is one of those of the cell ``may``."""
+    verbs = _parse_may(may)
+    return verbs is None or verb in verbs
+
+
+def conditions_match(attributes: Attributes, when: str, effect: str) -> bool:
+    """Whether the request is as narrow as the cell ``when`` asks."""
+    return not when or holds(_parse_when(when), attributes, deny=effect == "deny")
+
+
+def _part_matches(text: str, part: str | cells.Wild) -> bool:
+    return part == cells.ANY or (bool(text) if part == cells.SOME else text == part)
+
+
+@lru_cache(_CACHED)
+def _expression(cell: str) -> re.Pattern[str]:
+    options = ("".join(_translate(option)) for option in escapes.alternatives(cell))
+    return re.compile("|".join(options), re.DOTALL)
+
+
+def _translate(option: str) -> list[str]:
+    wild = {"\0*": ".*", "\0?": "."}
+    return [
+        wild.get(piece) or escapes.class_expression(piece[1:])
+        if piece[0] == "\0"
+        else re.escape(piece)
+        for piece in escapes.pieces_of(option)
+    ]

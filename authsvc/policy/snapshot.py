@@ -1,0 +1,82 @@
+"""A policy as it is used: read, checked, compiled, immutable."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from authsvc.errors import InvalidPolicyError, PolicyError
+from authsvc.policy.enforcer import CasbinEvaluator
+from authsvc.policy.evaluation import Evaluator
+from authsvc.policy.model import Model
+from authsvc.policy.reader import read
+from authsvc.policy.rows import Grants, Rows, Rules
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySnapshot:
+    """One state of the policy.
+
+    ``digest`` is that of the files and the model: equal policies have equal
+    ones, in every process.
+    """
+
+    rows: Rows
+    model: Model
+    evaluator: Evaluator
+    digest: str
+
+    @property
+    def rules(self) -> Rules:
+        """The ``p`` rows."""
+        return self.rows.rules
+
+    @property
+    def grants(self) -> Grants:
+        """The ``g`` rows."""
+        return self.rows.grants
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows of each type there are."""
+        return {"p": len(self.rules), "g": len(self.grants)}
+
+
+def load(folder: Path, model: Path | None = None) -> PolicySnapshot:
+    """Read and compile the policy of a folder, by the shipped model or another one.
+
+    Raises:
+        InvalidPolicyError: all faults of the model and of the rows, with their places.
+    """
+    errors: list[PolicyError] = []
+    law: Model | None = None
+    try:
+        law = Model.shipped() if model is None else Model.read(model)
+    except InvalidPolicyError as error:
+        errors += error.errors
+    try:
+        rows = read(folder)
+    except InvalidPolicyError as error:
+        raise InvalidPolicyError([*errors, *error.errors]) from None
+    if law is None:
+        raise InvalidPolicyError(errors)
+    return compile_rows(rows, law)
+
+
+def compile_rows(rows: Rows, model: Model | None = None) -> PolicySnapshot:
+    """Make rows ready to decide: by the index, or under another model by Casbin's enforcer."""
+    law = model or Model.shipped()
+    digest = hashlib.sha256(f"{rows.digest}\n{law.normalized}".encode()).hexdigest()
+    if law.is_shipped:
+        return PolicySnapshot(rows, law, CasbinEvaluator(rows, law), digest)
+    _log.warning(
+        "policy_model_is_not_the_shipped_one",
+        cost="each decision walks all rows, about 10 µs for each; the index is not used",
+        rows=len(rows.rules),
+    )
+    return PolicySnapshot(rows, law, CasbinEvaluator(rows, law), digest)
