@@ -71,3 +71,55 @@ CERTIFICATE_EXPIRY = Gauge(
     ["certificate"],
     multiprocess_mode="mostrecent",
 )
+OUTGOING_REQUESTS = Counter(
+    "authsvc_outgoing_requests_total",
+    "Requests to identity providers, by authenticator and status code; none: no answer.",
+    ["authenticator", "code"],
+)
+KEYS_FETCHED = Gauge(
+    "authsvc_keys_fetched_timestamp_seconds",
+    "When an authenticator last fetched its issuer's keys with success, in seconds since the epoch.",
+    ["authenticator"],
+    multiprocess_mode="min",
+)
+LDAP_SECONDS = Histogram(
+    "authsvc_ldap_duration_seconds",
+    "Time of one exchange with an LDAP server, by operation: connect, StartTLS, bind, search.",
+    ["operation"],
+    buckets=_LATENCIES,
+)
+LDAP_CONNECTIONS = Counter(
+    "authsvc_ldap_connections_total",
+    "Connections opened to LDAP servers, by use: search, bind.",
+    ["use"],
+)
+LDAP_SERVER_FAILURES = Counter(
+    "authsvc_ldap_server_failures_total",
+    "Times an LDAP server did not answer, by server.",
+    ["server"],
+)
+LDAP_SERVER_UP = Gauge(
+    "authsvc_ldap_server_up",
+    "1 while an LDAP server answers, 0 after it did not, by server.",
+    ["server"],
+    multiprocess_mode="min",
+)
+PASSWORD_ATTEMPTS_REFUSED = Counter(
+    "authsvc_password_attempts_refused_total",
+    "Passwords not tried because the account had too many failed attempts, by authenticator.",
+    ["authenticator"],
+)
+TOKEN_REQUESTS = Counter(
+    "authsvc_token_requests_total",
+    "Requests to /oauth2/token, by grant and outcome: issued, or the error of the answer.",
+    ["grant", "outcome"],
+)
+REFRESH_TOKENS_REUSED = Counter(
+    "authsvc_refresh_tokens_reused_total",
+    "Refresh tokens that were used a second time, each of which ended its session.",
+)
+STORE_UP = Gauge(
+    "authsvc_store_up",
+    "1 while the store of sessions answers, 0 after it did not.",
+    multiprocess_mode="min",
+)

@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.parts.kubectl",
     "tests.parts.openid_provider",
     "tests.parts.redis",
+    "tests.parts.web_server",
 ]

@@ -1,0 +1,143 @@
+"""What a JWT of a provider must be and say before its holder is believed.
+
+Essential are iss, aud, exp and whatever claim names the user (RFC 8725 3.8 and
+3.9): a token without one is refused, not excused. Names in ``system:`` are
+dealt with outside, for all authenticators alike.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from authsvc.authn.checks import (
+    Explanation,
+    Refused,
+    Report,
+    bound_audiences,
+    explanation,
+    verdict,
+)
+from authsvc.authn.claims import check_claims, check_user, map_user
+from authsvc.authn.http import HTTPClient
+from authsvc.authn.oidc.jws import Verifier
+from authsvc.authn.oidc.keys import ProviderKeys
+from authsvc.authn.oidc.settings import OIDCSettings, TokenType
+from authsvc.authn.routing import Route, route_issuer
+from authsvc.interfaces import Identity
+
+_ACCESS_TOKEN = {"at+jwt", "application/at+jwt"}  # RFC 9068 2.1
+# Other kinds of JWT that a provider signs with the same keys, such as
+# logout+jwt, are no credentials (RFC 8725 3.11).
+_CREDENTIAL = {"", "jwt", "application/jwt", *_ACCESS_TOKEN}
+_FAR = 1e15  # seconds; beyond it a time is none, and an int may not fit into a float
+_ESSENTIAL_IN_ACCESS_TOKENS = ("sub", "client_id", "iat", "jti")  # RFC 9068 2.2
+
+
+class OIDCAuthenticator:
+    """Knows the people of one OpenID Connect provider by its JWTs."""
+
+    def __init__(
+        self, settings: OIDCSettings, name: str = "oidc", clock: Callable[[], float] = time.time
+    ) -> None:
+        """Prepare; nothing is fetched yet. ``clock`` gives seconds since the epoch."""
+        self._settings = settings
+        self._name = name
+        self._clock = clock
+        self._verifier = Verifier(settings.algorithms)
+        self._client = HTTPClient(settings.http, name)
+        self._keys = ProviderKeys(settings, self._client, name)
+
+    def route(self, token: str) -> Route:
+        """Take JWTs that name this issuer."""
+        return route_issuer(token, self._settings.issuer)
+
+    def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:
+        """Return whose token this is, or None when it is not a good token of this issuer."""
+        if not self.route(token).takes:
+            return None
+        return verdict(self._name, lambda report: self._authenticate(token, audiences, report))
+
+    def explain(self, token: str, audiences: Sequence[str]) -> Explanation:
+        """Authenticate the token and tell each step."""
+        return explanation(lambda report: self._authenticate(token, audiences, report))
+
+    def start(self) -> None:
+        """Fetch keys, and keep them fresh."""
+        self._keys.start()
+
+    def close(self) -> None:
+        """Stop fetching keys."""
+        self._keys.close()
+        self._client.close()
+
+    def _authenticate(self, token: str, audiences: Sequence[str], report: Report) -> Identity:
+        parts = self._verifier.read(token)
+        header = parts.headers()
+        algorithm, kid = header["alg"], header.get("kid")
+        report("header", f"algorithm {algorithm}, key {kid}")
+        self._check_type(header, report)
+        keys = self._keys.find(kid, algorithm)
+        if not keys:
+            raise Refused("key", f"the issuer has no key {kid!r} for {algorithm}")
+        claims = self._verifier.verify(parts, keys)
+        report("signature", f"by key {kid}")
+        self._check_issuer_and_audience(claims, report)
+        expires_at = self._check_times(claims, report)
+        if self._settings.token_type is TokenType.ACCESS_TOKEN:
+            missing = [name for name in _ESSENTIAL_IN_ACCESS_TOKENS if name not in claims]
+            if missing:
+                raise Refused("access token", f"without {', '.join(missing)} (RFC 9068)")
+        check_claims(claims, self._settings.claim_rules, report)
+        user = map_user(claims, self._settings.mappings, report)
+        check_user(user, self._settings.user_rules, report)
+        bound = bound_audiences(audiences, self._settings.api_audiences, report)
+        return Identity(user, bound, expires_at)
+
+    def _check_type(self, header: Mapping[str, Any], report: Report) -> None:
+        given = header.get("typ", "").lower()
+        only_access_tokens = self._settings.token_type is TokenType.ACCESS_TOKEN
+        if given not in (_ACCESS_TOKEN if only_access_tokens else _CREDENTIAL):
+            expected = "at+jwt" if only_access_tokens else "JWT, at+jwt or none"
+            raise Refused("type", f"typ is {given!r}, not {expected}")
+        report("type", given or "none given")
+
+    def _check_issuer_and_audience(self, claims: Mapping[str, Any], report: Report) -> None:
+        # The router read the same claim before it was verified; this is the check.
+        if claims.get("iss") != self._settings.issuer:
+            raise Refused("issuer", f"{claims.get('iss')!r}")
+        report("issuer", self._settings.issuer)
+        audience = claims.get("aud")
+        meant_for = [audience] if isinstance(audience, str) else audience
+        if not isinstance(meant_for, list) or not set(self._settings.audiences).intersection(
+            each for each in meant_for if isinstance(each, str)
+        ):
+            raise Refused(
+                "audience", f"it is for {audience!r}, not {list(self._settings.audiences)}"
+            )
+        report("audience", f"{audience!r}")
+
+    def _check_times(self, claims: Mapping[str, Any], report: Report) -> float:
+        now, skew = self._clock(), self._settings.clock_skew
+        expires_at = _numeric_date(claims, "exp")
+        if expires_at is None:
+            raise Refused("expiry", "exp is missing")
+        if now >= expires_at + skew:
+            raise Refused("expiry", f"expired {now - expires_at:.0f} s ago")
+        not_before = _numeric_date(claims, "nbf")
+        if not_before is not None and now < not_before - skew:
+            raise Refused("not before", f"not valid for another {not_before - now:.0f} s")
+        report("expiry", f"in {expires_at - now:.0f} s")
+        return expires_at
+
+
+def _numeric_date(claims: Mapping[str, Any], name: str) -> float | None:
+    """Return a NumericDate (RFC 7519 2); None where it is absent."""
+    value = claims.get(name)
+    if value is None:
+        return None
+    # Not a number compares to nothing, so it is outside as well.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_FAR < value < _FAR:
+        raise Refused(name, f"{value!r} is not a time")
+    return float(value)
