@@ -62,24 +62,16 @@ spec:
       limits:
         memory: 1Gi
     startupProbe:
-      httpGet: &livez
-        scheme: HTTPS
-        host: {LOOPBACK_HOST}
-        port: {site.port}
-        path: /livez
+      httpGet: {{scheme: HTTPS, host: {LOOPBACK_HOST}, port: {site.port}, path: /livez}}
       periodSeconds: 2
       failureThreshold: 30
     livenessProbe:
-      httpGet: *livez
+      httpGet: {{scheme: HTTPS, host: {LOOPBACK_HOST}, port: {site.port}, path: /livez}}
       periodSeconds: 10
       timeoutSeconds: 5
       failureThreshold: 6
     readinessProbe:
-      httpGet:
-        scheme: HTTPS
-        host: {LOOPBACK_HOST}
-        port: {site.port}
-        path: /readyz
+      httpGet: {{scheme: HTTPS, host: {LOOPBACK_HOST}, port: {site.port}, path: /readyz}}
       periodSeconds: 5
       timeoutSeconds: 5
     volumeMounts:
