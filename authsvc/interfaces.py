@@ -100,12 +100,14 @@ class Decision(NamedTuple):
 
     ``reason`` is one line below 1 KiB that a user may read (it is printed by
     kubectl and kept in the audit log); ``rules`` are the places of the policy
-    rows that decided, as ``file:line``.
+    rows that decided, as ``file:line``. ``shadowed`` is what a policy on trial
+    would have answered instead; it is logged, and never told to the asker.
     """
 
     effect: Effect
     reason: str = ""
     rules: tuple[str, ...] = ()
+    shadowed: Decision | None = None
 
 
 NO_OPINION = Decision(Effect.NO_OPINION)

@@ -11,16 +11,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import structlog
-
+from authsvc import metrics
 from authsvc.authn.cache import CachedTokenAuthenticator
 from authsvc.authn.guard import AudienceTokenAuthenticator, GuardedTokenAuthenticator
 from authsvc.authn.static import StaticTokenAuthenticator, StaticTokensSettings
 from authsvc.authn.union import UnionTokenAuthenticator
+from authsvc.authz.policy import PolicyAuthorizer
+from authsvc.authz.shadow import ShadowAuthorizer
 from authsvc.config.model import (
     AuthenticationSettings,
     AuthorizationSettings,
     Configuration,
+    Mode,
     NamedAuthenticator,
 )
 from authsvc.interfaces import (
@@ -31,9 +33,8 @@ from authsvc.interfaces import (
     Lifecycle,
     TokenAuthenticator,
 )
+from authsvc.policy import PolicySnapshot, load
 from authsvc.reloading import Reloading
-
-_log = structlog.get_logger()
 
 
 class Provider(NamedTuple):
@@ -117,6 +118,7 @@ class _NoPolicy:
     """The authorizer of a service without a policy."""
 
     def authorize(self, attributes: Attributes) -> Decision:  # noqa: ARG002  the protocol's signature
+        """Return no opinion."""
         return NO_OPINION
 
 
@@ -126,4 +128,19 @@ def _authorizer(
     folder = settings.policy_folder
     if folder is None:
         return _NoPolicy(), ()
-    raise NotImplementedError
+    model = settings.model
+    policy = Reloading(
+        "policy",
+        lambda: load(folder, model),
+        [folder] if model is None else [folder, model],
+        measure=_count_rows,
+    )
+    authorizer: Authorizer = PolicyAuthorizer(policy)
+    if settings.mode is Mode.SHADOW:
+        authorizer = ShadowAuthorizer(authorizer)
+    return authorizer, (policy,)
+
+
+def _count_rows(policy: PolicySnapshot) -> None:
+    for kind, number in policy.counts.items():
+        metrics.POLICY_ROWS.labels(kind).set(number)

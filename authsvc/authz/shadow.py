@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import structlog
 
 from authsvc.errors import NotReadyError
@@ -12,41 +10,20 @@ from authsvc.interfaces import NO_OPINION, Attributes, Authorizer, Decision
 _log = structlog.get_logger()
 
 
-def log_decision(attributes: Attributes, decision: Decision) -> None:
-    """Log what would have been said."""
-    _log.info(
-        "shadow_decision",
-        user=attributes.user.username,
-        verb=attributes.verb,
-        resource=attributes.resource or attributes.path,
-        namespace=attributes.namespace,
-        name=attributes.name,
-        effect=decision.effect.value,
-        reason=decision.reason,
-    )
-
-
 class ShadowAuthorizer:
-    """Never has an opinion, and records the one that another would have had.
+    """Never has an opinion; hands on the one that another would have had, for the decision log.
 
-    An ``interfaces.Authorizer``. ``record`` is called with each request and the
-    hidden decision. A policy that is not loaded is no reason to fail here.
+    A policy that is not loaded is no reason to fail here.
     """
 
-    def __init__(
-        self,
-        authorizer: Authorizer,
-        record: Callable[[Attributes, Decision], None] = log_decision,
-    ) -> None:
+    def __init__(self, authorizer: Authorizer) -> None:
         self._authorizer = authorizer
-        self._record = record
 
     def authorize(self, attributes: Attributes) -> Decision:
-        """Return NO_OPINION, always."""
+        """Return no opinion, always."""
         try:
             decision = self._authorizer.authorize(attributes)
         except NotReadyError as error:
             _log.warning("shadow_not_ready", error=str(error))
-        else:
-            self._record(attributes, decision)
-        return NO_OPINION
+            return NO_OPINION
+        return NO_OPINION._replace(shadowed=decision)

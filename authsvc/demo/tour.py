@@ -93,7 +93,7 @@ def _tell(right: bool, words: str, verdict: str, detail: str) -> bool:
     mark = click.style("✓", fg="green") if right else click.style("✗", fg="red")
     color = {"allowed": "green", "denied": "red", "refused": "red", "nobody": "red"}.get(verdict)
     padded = click.style(f"{verdict:<11}", fg=color, bold=True)
-    click.echo(f"  {mark} {words:<38} {padded} {click.style(detail, dim=True)}")
+    click.echo(f"  {mark} {words:<42} {padded} {click.style(detail, dim=True)}")
     return right
 
 

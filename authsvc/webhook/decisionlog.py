@@ -32,6 +32,12 @@ _FLUSH_SECONDS = 0.05
 _ROTATION_CHECK_SECONDS = 1.0
 
 
+class _Shadow(msgspec.Struct, omit_defaults=True):
+    effect: str
+    reason: str = ""
+    rules: tuple[str, ...] = ()
+
+
 class _Authorization(msgspec.Struct, rename="camel", omit_defaults=True):
     time: str
     kind: Literal["SubjectAccessReview"]
@@ -41,6 +47,7 @@ class _Authorization(msgspec.Struct, rename="camel", omit_defaults=True):
     duration_microseconds: int
     reason: str = ""
     rules: tuple[str, ...] = ()
+    shadow: _Shadow | None = None
 
 
 class _User(msgspec.Struct, omit_defaults=True):
@@ -85,6 +92,7 @@ class DecisionLog:
         """Record a decision."""
         if self._off:
             return
+        shadow = decision.shadowed
         self._append(
             _Authorization(
                 self._now(),
@@ -95,6 +103,7 @@ class DecisionLog:
                 int(seconds * 1_000_000),
                 decision.reason,
                 decision.rules,
+                shadow and _Shadow(shadow.effect.value, shadow.reason, shadow.rules),
             )
         )
 
