@@ -81,7 +81,9 @@ p, role:viewer,  *,     pods|pods/log|services|events|deployments.apps,  *,  get
 p, role:admin,   *,     *,     *,      *,               allow
 """,
     "bindings.csv": """\
-# Who has which role, and where. Nobody, until you write it without the #:
+# Who has which role, and where. With your first row, take the next line out.
+# authsvc: empty
+#
 # who,               is,           where
 # g, group:team-a,   role:admin,   team-a
 # g, group:everyone, role:viewer,  *
