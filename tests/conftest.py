@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 pytest_plugins = [
+    "tests.parts.chromium",
+    "tests.parts.faulty_proxy",
+    "tests.parts.issuer",
     "tests.parts.kubectl",
     "tests.parts.openid_provider",
     "tests.parts.redis",
+    "tests.parts.slapd",
     "tests.parts.web_server",
 ]

@@ -21,6 +21,8 @@ from authsvc.client.deadline import deadline
 from authsvc.client.errors import ClientError
 from authsvc.client.settings import Settings, check_https
 
+_OTHER_HOST = (62, 64)  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
+
 MAX_ANSWER = 1024 * 1024
 """Bytes of an answer that are read at most."""
 
@@ -128,10 +130,9 @@ def _trust(settings: Settings) -> ssl.SSLContext:
 
 def _unreachable(place: str, reason: object) -> str:
     if isinstance(reason, ssl.SSLCertVerificationError):
-        return (
-            f"{place} cannot be trusted: {reason.verify_message}: "
-            "name its CA with --certificate-authority"
-        )
+        other_host = reason.verify_code in _OTHER_HOST
+        what_to_do = "check --issuer" if other_host else "name its CA with --certificate-authority"
+        return f"{place} cannot be trusted: {reason.verify_message.rstrip('.')}: {what_to_do}"
     if isinstance(reason, OSError) and reason.strerror:
         return f"{place} cannot be reached: {reason.strerror}"
     return f"{place} cannot be reached: {type(reason).__name__}"
