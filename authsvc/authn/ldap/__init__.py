@@ -1,0 +1,16 @@
+"""LDAP directories: OpenLDAP, Active Directory, FreeIPA, 389 Directory Server.
+
+From the bottom up: ``deadline`` and ``names`` know nothing of LDAP servers;
+``connection`` is one connection and the only module that calls ldap3;
+``dial`` opens them, ``pool`` keeps them, ``server`` is one server and
+``directory`` all of them; ``users``, ``groups`` and ``status`` ask the
+directory questions; ``authenticator`` puts the answers together. ``check`` walks
+the same steps one at a time, for an administrator.
+"""
+
+from __future__ import annotations
+
+from authsvc.authn.ldap.authenticator import LDAPAuthenticator
+from authsvc.authn.ldap.settings import LDAPSettings
+
+__all__ = ["LDAPAuthenticator", "LDAPSettings"]

@@ -1,0 +1,164 @@
+"""From a server's name to a connection under TLS: resolve, connect, secure.
+
+Each step is a method of its own, so that ``authsvc ldap check`` can walk them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+
+from authsvc import metrics
+from authsvc.authn.ldap.connection import Connection
+from authsvc.authn.ldap.deadline import Deadline
+from authsvc.authn.ldap.errors import ServerUnavailableError
+from authsvc.authn.ldap.settings import TLS, Security, Server
+from authsvc.reloading import fingerprint
+
+ADDRESS_SECONDS = 30.0
+"""How long a server's addresses are kept: the system's resolver has no cache of its own."""
+
+
+class Dialler:
+    """Opens connections to one server."""
+
+    def __init__(self, server: Server, trust: Trust) -> None:
+        self.server = server
+        self._trust = trust
+        self._addresses: tuple[str, ...] = ()
+        self._resolved_at = -ADDRESS_SECONDS
+
+    def dial(self, deadline: Deadline) -> Connection:
+        """Return a connection, protected as the settings say and never less, not yet bound.
+
+        Raises:
+            ServerUnavailableError: there is none to be had before the deadline.
+        """
+        try:
+            addresses = self.resolve(deadline)
+            with metrics.LDAP_SECONDS.labels("connect").time():
+                connection = self.connect(addresses, deadline)
+        except TimeoutError:
+            raise ServerUnavailableError(f"{self.server}: no answer in time") from None
+        self.secure(connection, deadline)
+        return connection
+
+    def resolve(self, deadline: Deadline) -> tuple[str, ...]:
+        """Return the server's addresses; the last known ones where the resolver fails."""
+        if time.monotonic() - self._resolved_at < ADDRESS_SECONDS:
+            return self._addresses
+        try:
+            found = resolve(self.server.host, deadline)
+        except (OSError, UnicodeError):
+            if not self._addresses:
+                raise ServerUnavailableError(f"{self.server}: the name has no address") from None
+            return self._addresses
+        self._addresses, self._resolved_at = found, time.monotonic()
+        return found
+
+    def connect(self, addresses: tuple[str, ...], deadline: Deadline) -> Connection:
+        """Connect to the first address that takes it, none given more than its share of time."""
+        reason = "no address"
+        for index, address in enumerate(addresses):
+            share = deadline.share(len(addresses) - index)
+            try:
+                sock = socket.create_connection((address, self.server.port), share.left())
+            except TimeoutError:
+                reason = "no answer in time"
+            except OSError as error:
+                reason = (error.strerror or str(error)).lower()
+            else:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                return Connection(sock, str(self.server), deadline)
+        raise ServerUnavailableError(f"{self.server}: connect: {reason}")
+
+    def secure(self, connection: Connection, deadline: Deadline) -> None:
+        """Put TLS round a connection, where the settings do not say that there is none."""
+        if self.server.security is Security.PLAINTEXT:
+            return
+        try:
+            context = self._trust.context()
+        except (OSError, ValueError) as error:
+            connection.close()
+            raise ServerUnavailableError(f"{self.server}: TLS files: {error}") from None
+        if self.server.security is Security.START_TLS:
+            connection.start_tls(context, self.server.host, deadline)
+        else:
+            connection.secure(context, self.server.host, deadline)
+
+
+class Trust:
+    """The TLS context of a directory, made anew when one of its files changes."""
+
+    def __init__(self, settings: TLS) -> None:
+        self._settings = settings
+        named = (settings.ca_file, settings.certificate_file, settings.key_file)
+        self._files = [file for file in named if file is not None]
+        self._made: tuple[Hashable, ssl.SSLContext] | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Return a context that checks certificates and host names.
+
+        Raises:
+            OSError, ValueError: a file cannot be read or is not what it should be.
+        """
+        seen = fingerprint(self._files)
+        made = self._made
+        if made is None or made[0] != seen:
+            made = self._made = (seen, self._make())
+        return made[1]
+
+    def _make(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self._settings.ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self._settings.certificate_file is not None:
+            context.load_cert_chain(self._settings.certificate_file, self._settings.key_file)
+        return context
+
+
+def resolve(host: str, deadline: Deadline) -> tuple[str, ...]:
+    """Return the addresses of a host, in the system's order of preference.
+
+    Raises:
+        OSError, UnicodeError: it has none, or none was found before the deadline.
+    """
+    with suppress(ValueError):
+        return (str(ipaddress.ip_address(host)),)
+
+    def look_up() -> tuple[str, ...]:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        return tuple(dict.fromkeys(str(each[4][0]) for each in found))
+
+    return before(deadline, look_up)
+
+
+def before(deadline: Deadline, call: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
+    """Make a call that has no timeout of its own, and wait no longer than the deadline.
+
+    Raises:
+        TimeoutError: it has not returned; it is left to end by itself.
+        OSError, UnicodeError: what it raised.
+    """
+    answers: list[tuple[str, ...]] = []
+    errors: list[OSError | UnicodeError] = []
+
+    def run() -> None:
+        try:
+            answers.append(call())
+        except (OSError, UnicodeError) as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="ldap-resolve", daemon=True)
+    thread.start()
+    thread.join(deadline.left())
+    if errors:
+        raise errors[0]
+    if not answers:
+        raise TimeoutError("name resolution")
+    return answers[0]

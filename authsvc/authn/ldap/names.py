@@ -1,0 +1,115 @@
+"""Putting foreign text into filters and distinguished names, and taking names out of them.
+
+Every value that is not the administrator's own passes through here exactly
+once on its way into a query.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@")
+_PLACEHOLDER = "{username}"
+
+
+def escape_filter_value(value: str) -> str:
+    """Return the text as an assertion value of a filter (RFC 4515, section 3).
+
+    All but the plainest octets are escaped: ldap3 would strip a space at
+    either end, and what is not there cannot be forgotten.
+    """
+    return "".join(chr(octet) if octet in _PLAIN else f"\\{octet:02x}" for octet in value.encode())
+
+
+def escape_dn_value(value: str) -> str:
+    """Return the text as an attribute value of a distinguished name (RFC 4514, section 2.4)."""
+    return "".join(chr(octet) if octet in _PLAIN else f"\\{octet:02x}" for octet in value.encode())
+
+
+def fill_filter(template: str, username: str) -> str:
+    """Put an escaped user name in the place of each ``{username}`` of a filter."""
+    return template.replace(_PLACEHOLDER, escape_filter_value(username))
+
+
+def fill_dn(template: str, username: str) -> str:
+    """Put an escaped user name in the place of each ``{username}`` of a DN."""
+    return template.replace(_PLACEHOLDER, escape_dn_value(username))
+
+
+def known_user_filter(template: str, attribute: str, username: str) -> str:
+    """Return the filter that finds a known user by the attribute that named them.
+
+    What people log in with may be another attribute (their mail address), so
+    ``{username}`` there matches any value; all else that the filter asks of an
+    entry still holds.
+    """
+    restriction = template.replace(_PLACEHOLDER, "*")
+    return f"(&({attribute}={escape_filter_value(username)}){restriction})"
+
+
+def first_rdn(dn: str) -> tuple[str, str] | None:
+    """Return attribute and value of a DN's first part; None if it has several (``cn=a+uid=b``).
+
+    ::
+
+        >>> first_rdn("CN=O\\\\, P,dc=example")
+        ('CN', 'O, P')
+    """
+    rdn = next(_parts(dn, ","), "")
+    attributes = list(_parts(rdn, "+"))
+    if len(attributes) != 1:
+        return None
+    attribute, equals, value = rdn.partition("=")
+    if not equals or value.startswith("#"):
+        return None
+    try:
+        return attribute.strip(), _unescape(value)
+    except UnicodeDecodeError:
+        return None
+
+
+def normalise_dn(dn: str) -> str:
+    """Return a form in which two spellings of a DN are equal: case, and space between parts.
+
+    Good for telling groups apart that one server answered with; not a full
+    comparison by the schema's matching rules.
+    """
+    return ",".join(
+        "+".join(
+            "=".join(side.strip() for side in attribute.split("=", 1))
+            for attribute in _parts(rdn, "+")
+        )
+        for rdn in _parts(dn, ",")
+    ).casefold()
+
+
+def is_below(dn: str, base: str) -> bool:
+    """Whether a DN is the base or below it."""
+    inner, outer = normalise_dn(dn), normalise_dn(base)
+    return inner == outer or inner.endswith("," + outer)
+
+
+def _parts(text: str, separator: str) -> Iterator[str]:
+    """Split at the separators that are not escaped."""
+    start = position = 0
+    while position < len(text):
+        if text[position] == "\\":
+            position += 1
+        elif text[position] == separator:
+            yield text[start:position]
+            start = position + 1
+        position += 1
+    yield text[start:]
+
+
+_ESCAPED = re.compile(rb"\\([0-9A-Fa-f]{2}|.)", re.DOTALL)
+
+
+def _unescape(value: str) -> str:
+    def plain(match: re.Match[bytes]) -> bytes:
+        octets = match[1]
+        return bytes.fromhex(octets.decode()) if len(octets) == 2 else octets
+
+    stripped = value.lstrip(" ")
+    return _ESCAPED.sub(plain, stripped.encode()).decode()
