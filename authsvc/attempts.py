@@ -14,6 +14,7 @@ machines are in ``authsvc.store``. Standard library only.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import threading
 import time
 import unicodedata
@@ -90,6 +91,19 @@ def user_key(username: str) -> str:
     """
     name = " ".join(unicodedata.normalize("NFKC", username).casefold().split())
     return "user:" + hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def address_key(address: str) -> str:
+    """Return the key of an address; all of an IPv6 /64, which is one subscriber's, share one."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return "address:unknown"
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return f"address:{parsed.ipv4_mapped}"
+        return f"address:{ipaddress.ip_network((int(parsed), 64), strict=False)}"
+    return f"address:{parsed}"
 
 
 def counted(

@@ -10,6 +10,7 @@ from authsvc.attempts import (
     Curve,
     MemoryAttemptCounter,
     TooManyAttemptsError,
+    address_key,
     counted,
     user_key,
 )
@@ -88,3 +89,10 @@ def test_spellings_that_a_directory_takes_for_one_user_are_one_key() -> None:
     assert user_key("Alice") == user_key(" alice ") == user_key("ＡＬＩＣＥ")
     assert user_key("alice") != user_key("bob")
     assert "alice" not in user_key("alice")
+
+
+def test_an_ipv6_network_of_one_subscriber_is_one_key() -> None:
+    assert address_key("2001:db8::1") == address_key("2001:db8::ffff:1")
+    assert address_key("2001:db8::1") != address_key("2001:db8:0:1::1")
+    assert address_key("::ffff:192.0.2.7") == address_key("192.0.2.7")
+    assert address_key("") == "address:unknown"

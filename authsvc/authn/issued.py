@@ -1,0 +1,63 @@
+"""Tokens that authsvc itself issued (``type: Issued``).
+
+The signature says who logged in; whether that still holds is asked each time:
+the list of revoked sessions, and the directory for the user's status and
+groups, as last asked within the TTL. The identity expires when either the
+token or what the directory said does, so a cache in front keeps neither longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from authsvc.authn.directories import Directories
+from authsvc.interfaces import Identity
+from authsvc.issuer.revocations import Revocations
+from authsvc.issuer.tokens import AccessToken, AccessTokens
+
+SESSION = "authsvc.io/session"
+"""The key of ``extra`` that names the session, so that an audit log does."""
+
+
+class IssuedTokenAuthenticator:
+    """Knows the access tokens of one issuer.
+
+    ``audience``: tokens for it are good for any API server that asks this
+    service. A token for another audience is good only where that one is asked for.
+    """
+
+    def __init__(
+        self,
+        tokens: AccessTokens,
+        revocations: Revocations,
+        directories: Directories,
+        audience: str,
+    ) -> None:
+        self._tokens = tokens
+        self._revocations = revocations
+        self._directories = directories
+        self._audience = audience
+
+    def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:
+        """Return who logged in, as their directory knows them now.
+
+        Raises:
+            BackendError: the directory cannot answer, or the revocations were never read.
+        """
+        access = self._tokens.verify(token)
+        if access is None or access.session_id in self._revocations:
+            return None
+        meant_for = tuple(each for each in audiences if each == access.audience)
+        if not meant_for and access.audience != self._audience:
+            return None
+        return self._identify(access, meant_for)
+
+    def _identify(self, access: AccessToken, audiences: tuple[str, ...]) -> Identity | None:
+        user, expires_at = access.user, float(access.expires_at)
+        if access.directory:
+            fact = self._directories.lookup(access.directory, user.username)
+            if fact.user is None:
+                return None
+            user, expires_at = fact.user, min(expires_at, fact.fresh_until)
+        extra = {**user.extra, SESSION: (access.session_id,)}
+        return Identity(user._replace(extra=extra), audiences, expires_at)

@@ -1,0 +1,210 @@
+"""The issuer: who may have a token, and the token. No protocol here; see ``grants``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import structlog
+
+from authsvc.attempts import AttemptCounter, address_key, counted, user_key
+from authsvc.interfaces import TokenAuthenticator, UserInfo
+from authsvc.issuer import keys, refresh
+from authsvc.issuer.clients import Client, Clients
+from authsvc.issuer.keys import KeyRing
+from authsvc.issuer.refresh import RefreshToken
+from authsvc.issuer.revocations import Revocations
+from authsvc.issuer.sessions import Sessions
+from authsvc.issuer.settings import IssuerSettings
+from authsvc.issuer.tokens import AccessToken, AccessTokens
+from authsvc.reloading import Reloading
+from authsvc.store.protocol import Session, Store, StoreAttemptCounter
+
+_MAX_CREDENTIAL = 1024  # characters; a longer one is nobody's
+
+_log = structlog.get_logger()
+
+
+class Fact(Protocol):
+    """What a directory says of a user now: None for gone or disabled."""
+
+    @property
+    def user(self) -> UserInfo | None: ...
+
+
+class Directories(Protocol):
+    """The directories that people log in with (authsvc.authn.directories)."""
+
+    def authenticate_password(self, username: str, password: str) -> tuple[str, UserInfo] | None:
+        """Return the directory that knows this password, and whose it is."""
+        ...
+
+    def ask(self, directory: str, username: str) -> Fact:
+        """Return what is true of a user now."""
+        ...
+
+
+class Issued(NamedTuple):
+    """An answer of the token endpoint. ``expires_in`` in seconds."""
+
+    access_token: str
+    expires_in: int
+    refresh_token: str | None = None
+
+
+class Caller(NamedTuple):
+    """Who asks: an authenticated client, and the address that it asks from."""
+
+    client: Client
+    address: str
+
+
+class Issuer:
+    """Gives tokens for passwords, for refresh tokens and for tokens of others.
+
+    ``exchangeable`` knows the tokens that may be exchanged; None for none. Any
+    method may raise BackendError: something that has to be asked cannot answer,
+    nothing was changed, and the same request is good later.
+    """
+
+    def __init__(
+        self,
+        settings: IssuerSettings,
+        store: Store,
+        directories: Directories,
+        exchangeable: TokenAuthenticator | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.keys: Reloading[KeyRing] = Reloading(
+            "issuer-keys", lambda: keys.load(settings.keys, settings.key_overlap), [settings.keys]
+        )
+        self.clients = Clients(settings.clients)
+        self.revocations = Revocations(store, clock)
+        self.sessions = Sessions(settings, store, self.revocations, clock)
+        audiences = frozenset({settings.audience, *settings.audiences})
+        self.tokens = AccessTokens(
+            settings.url, audiences, lambda: self.keys.current, clock, settings.clock_skew
+        )
+        self.clock = clock
+        self._audiences = audiences
+        self._directories = directories
+        self._exchangeable = exchangeable
+        self._addresses: AttemptCounter = StoreAttemptCounter(
+            store, settings.address_attempts, clock
+        )
+
+    def start(self) -> None:
+        """Start reading revocations (the keys are followed by whoever follows files)."""
+        self.revocations.start()
+
+    def close(self) -> None:
+        """Stop it, and leave the store."""
+        self.revocations.close()
+        self.store.close()
+
+    def issues_for(self, audience: str) -> bool:
+        """Whether tokens for this audience are given out."""
+        return audience in self._audiences
+
+    @property
+    def exchanges(self) -> bool:
+        """Whether there are tokens that may be exchanged."""
+        return self._exchangeable is not None
+
+    def log_in(self, caller: Caller, username: str, password: str, audience: str) -> Issued | None:
+        """Open a session for a user name and a password; None where they are not good.
+
+        Raises:
+            TooManyAttemptsError: too many were not, of this user or from this address.
+        """
+
+        def attempt() -> tuple[str, UserInfo] | None:
+            if not 0 < len(username) <= _MAX_CREDENTIAL or not 0 < len(password) <= _MAX_CREDENTIAL:
+                return None
+            return self._directories.authenticate_password(username, password)
+
+        found = counted(self._addresses, address_key(caller.address), attempt, clears=False)
+        if found is None:
+            # Never the name as typed: people type their password there. Its
+            # digest is the same each time, and an administrator can make it.
+            _log.info("login_failed", login=user_key(username), **_describe(caller))
+            return None
+        directory, user = found
+        client, address = caller.client.id, caller.address
+        session, token = self.sessions.open(user.username, directory, client, address, audience)
+        return self._issue(session, user, token)
+
+    def refresh(self, caller: Caller, refresh_token: str) -> Issued | None:
+        """Go on with a session; None where the token is not good or the user is gone."""
+        token = refresh.parse(refresh_token)
+        session = self.sessions.find(token, caller.client.id) if token is not None else None
+        if token is None or session is None or not self.sessions.check(session, token):
+            return None
+        # The directory first: when it cannot answer, the token is as good as before.
+        user = self._directories.ask(session.directory, session.username).user
+        if user is None:
+            _log.info("user_gone_session_ended", session=session.id, user=session.username)
+            self.sessions.end(session)
+            return None
+        rotated = self.sessions.rotate(session, token, caller.address)
+        return None if rotated is None else self._issue(rotated[0], user, rotated[1])
+
+    def exchange(self, caller: Caller, subject_token: str, audience: str) -> Issued | None:
+        """Give a token for one of somebody else's, no longer than that one is good.
+
+        There is no refresh token: who has to ask again still has to have the other token.
+        """
+        if self._exchangeable is None or self.tokens.verify(subject_token) is not None:
+            return None
+        exchangeable = self._exchangeable
+
+        identity = counted(
+            self._addresses,
+            address_key(caller.address),
+            lambda: exchangeable.authenticate_token(subject_token, ()),
+            clears=False,
+        )
+        if identity is None:
+            return None
+        ends_at = self.clock() + self.settings.access_token_ttl
+        ends_at = min(ends_at, identity.expires_at or ends_at)
+        session = self.sessions.open_short(
+            identity.user.username, caller.client.id, caller.address, audience, ends_at
+        )
+        return self._issue(session, identity.user, None)
+
+    def session_of(self, token: str) -> Session | None:
+        """Return the live session of a refresh or access token, None where it has none."""
+        refresh_token = refresh.parse(token)
+        if refresh_token is not None:
+            session = self.store.find(refresh_token.session_id)
+            client = session.client if session is not None else ""
+            return self.sessions.find(refresh_token, client)
+        access_token = self.tokens.verify(token)
+        return None if access_token is None else self.store.find(access_token.session_id)
+
+    def _issue(self, session: Session, user: UserInfo, token: RefreshToken | None) -> Issued:
+        now = int(self.clock())
+        expires_at = min(now + int(self.settings.access_token_ttl), int(session.ends_at))
+        access_token = self.tokens.sign(
+            AccessToken(
+                user,
+                session.audience,
+                session.client,
+                session.id,
+                session.directory,
+                now,
+                expires_at,
+            ),
+            # Nobody can be asked for the groups of an exchanged token's user later.
+            with_groups=self.settings.groups_in_token or not session.directory,
+        )
+        text = token.text() if token is not None else None
+        return Issued(access_token, expires_at - now, text)
+
+
+def _describe(caller: Caller) -> dict[str, str]:
+    return {"client": caller.client.id, "address": caller.address}

@@ -1,0 +1,256 @@
+"""Who gets a token: logins, exchanges, and what slows and what ends them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from authsvc.attempts import TooManyAttemptsError
+from authsvc.errors import BackendError
+from authsvc.interfaces import Identity, UserInfo
+from authsvc.issuer.issuer import Issued
+from tests.parts.issuer import PASSWORD, House, MakeHouse
+
+
+def _log_in(
+    house: House, username: str = "alice", password: str = PASSWORD, address: str = "192.0.2.7"
+) -> Issued | None:
+    return house.issuer.log_in(house.caller(address), username, password, "kubernetes")
+
+
+def test_a_login_opens_a_session_that_says_which_device_it_is(house: House) -> None:
+    issued = _log_in(house)
+
+    assert issued is not None
+    assert issued.expires_in == 600
+    (session,) = house.opened.sessions(house.clock(), "alice")
+    assert (session.client, session.address) == ("kubectl-authsvc", "192.0.2.7")
+    assert (session.directory, session.audience) == ("table", "kubernetes")
+
+
+def test_a_login_makes_a_token_of_the_user_and_their_groups(house: House) -> None:
+    issued = _log_in(house)
+
+    assert issued is not None
+    verified = house.issuer.tokens.verify(issued.access_token)
+    assert verified is not None
+    assert verified.user == UserInfo("alice", "1001", ("ops", "team-a"))
+
+
+@pytest.mark.parametrize(
+    ("username", "password"),
+    [
+        ("alice", "wrong"),
+        ("alice", PASSWORD.upper()),
+        ("alice", ""),
+        ("alice", "x" * 1025),
+        ("nobody", PASSWORD),
+        ("", PASSWORD),
+        ("Alice", PASSWORD),
+        ("x" * 1025, PASSWORD),
+    ],
+)
+def test_wrong_credentials_open_nothing(house: House, username: str, password: str) -> None:
+    assert _log_in(house, username, password) is None
+    assert house.opened.sessions(house.clock()) == []
+
+
+def test_after_too_many_wrong_passwords_the_right_one_has_to_wait_as_well(house: House) -> None:
+    for _ in range(3):
+        assert _log_in(house, password="wrong") is None
+
+    with pytest.raises(TooManyAttemptsError) as refused:
+        _log_in(house)
+    assert refused.value.retry_after == 30
+    house.clock.advance(30)
+
+    assert _log_in(house) is not None
+    assert _log_in(house, password="wrong") is None
+
+
+def test_another_user_is_not_slowed_by_that(house: House) -> None:
+    for _ in range(3):
+        _log_in(house, password="wrong")
+
+    assert _log_in(house, "bob", "canary-bob") is not None
+
+
+def test_an_address_that_tries_many_names_is_slowed(house: House) -> None:
+    for number in range(50):
+        assert _log_in(house, f"user{number}", "guess") is None
+
+    with pytest.raises(TooManyAttemptsError):
+        _log_in(house)
+    assert _log_in(house, address="198.51.100.9") is not None
+
+
+def test_the_counters_are_shared_by_the_workers(make_house: MakeHouse) -> None:
+    here, there = make_house(), make_house()
+    for worker in (here, there, here):
+        _log_in(worker, password="wrong")
+
+    with pytest.raises(TooManyAttemptsError):
+        _log_in(there)
+
+
+def test_a_directory_that_is_down_is_no_failed_attempt(house: House) -> None:
+    house.table.down = True
+    for _ in range(60):
+        with pytest.raises(BackendError, match="away"):
+            _log_in(house)
+    house.table.down = False
+
+    assert _log_in(house) is not None
+
+
+def test_nobody_logs_in_as_the_control_plane(house: House) -> None:
+    house.table.rows["alice"] = house.table.rows["alice"].replace("ops", "system:masters")
+    house.table.write()
+
+    issued = _log_in(house)
+
+    assert issued is not None
+    verified = house.issuer.tokens.verify(issued.access_token)
+    assert verified is not None
+    assert verified.user.groups == ("team-a",)
+
+
+def test_a_login_may_be_for_one_audience_of_those_configured(make_house: MakeHouse) -> None:
+    house = make_house(changes={"audiences": ("prod",)})
+
+    issued = house.issuer.log_in(house.caller(), "alice", PASSWORD, "prod")
+
+    assert issued is not None
+    assert house.authenticator.authenticate_token(issued.access_token, ["dev"]) is None
+    assert house.authenticator.authenticate_token(issued.access_token, ()) is None
+    identity = house.authenticator.authenticate_token(issued.access_token, ["dev", "prod"])
+    assert identity is not None
+    assert identity.audiences == ("prod",)
+
+
+def test_while_the_store_is_down_nobody_logs_in_and_tokens_still_verify(
+    house: House, tmp_path: Path
+) -> None:
+    issued = _log_in(house)
+    assert issued is not None
+    assert house.authenticator.authenticate_token(issued.access_token, ()) is not None
+    house.opened.close()
+    (tmp_path / "store.db").rename(tmp_path / "away")
+    (tmp_path / "store.db").mkdir()
+
+    with pytest.raises(BackendError):
+        _log_in(house)
+    house.issuer.revocations.refresh()
+    assert house.authenticator.authenticate_token(issued.access_token, ()) is not None
+
+    (tmp_path / "store.db").rmdir()
+    (tmp_path / "away").rename(tmp_path / "store.db")
+    assert house.issuer.refresh(house.caller(), str(issued.refresh_token)) is not None
+
+
+def test_a_worker_that_never_read_the_revocations_does_not_guess(
+    make_house: MakeHouse, tmp_path: Path
+) -> None:
+    house = make_house()
+    issued = _log_in(house)
+    assert issued is not None
+    later = make_house()
+    house.close()
+    later.close()
+    for file in tmp_path.glob("store.db*"):
+        file.unlink()
+    (tmp_path / "store.db").mkdir()
+
+    with pytest.raises(BackendError):
+        later.authenticator.authenticate_token(issued.access_token, ())
+
+
+class Provider:
+    """An OpenID provider's tokens, as an authenticator of this service knows them."""
+
+    def __init__(self, expires_at: float | None) -> None:
+        self.expires_at = expires_at
+
+    def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:
+        del audiences
+        if token != "an-id-token":
+            return None
+        return Identity(UserInfo("oidc:carol", "7", ("oidc:dev",)), (), self.expires_at)
+
+
+def test_a_token_of_a_provider_is_exchanged_for_one_that_lasts_no_longer(
+    make_house: MakeHouse,
+) -> None:
+    house = make_house(exchangeable=Provider(4_000_000_000.0 + 120))
+
+    issued = house.issuer.exchange(house.caller(), "an-id-token", "kubernetes")
+
+    assert issued is not None
+    assert (issued.expires_in, issued.refresh_token) == (120, None)
+    identity = house.authenticator.authenticate_token(issued.access_token, ())
+    assert identity is not None
+    assert identity.user.username == "oidc:carol"
+    assert identity.user.groups == ("oidc:dev",)
+    assert house.table.asked == 0
+
+
+def test_an_exchanged_token_keeps_its_groups_whatever_the_setting(make_house: MakeHouse) -> None:
+    house = make_house(exchangeable=Provider(None), changes={"groups_in_token": False})
+
+    issued = house.issuer.exchange(house.caller(), "an-id-token", "kubernetes")
+
+    assert issued is not None
+    identity = house.authenticator.authenticate_token(issued.access_token, ())
+    assert identity is not None
+    assert identity.user.groups == ("oidc:dev",)
+    assert issued.expires_in == 600
+
+
+def test_an_issued_token_is_not_exchanged_for_a_fresh_one(make_house: MakeHouse) -> None:
+    house = make_house(exchangeable=Provider(None))
+    issued = house.issuer.exchange(house.caller(), "an-id-token", "kubernetes")
+    assert issued is not None
+
+    assert house.issuer.exchange(house.caller(), issued.access_token, "kubernetes") is None
+    assert house.issuer.exchange(house.caller(), "another", "kubernetes") is None
+
+
+def test_a_session_that_was_revoked_by_another_worker_ends_with_the_next_look(
+    make_house: MakeHouse,
+) -> None:
+    here, there = make_house(), make_house()
+    issued = _log_in(here)
+    assert issued is not None
+    assert there.authenticator.authenticate_token(issued.access_token, ()) is not None
+    session = here.issuer.session_of(issued.access_token)
+    assert session is not None
+
+    here.issuer.sessions.end(session)
+    there.issuer.revocations.refresh()
+
+    assert there.authenticator.authenticate_token(issued.access_token, ()) is None
+    assert there.issuer.refresh(there.caller(), str(issued.refresh_token)) is None
+
+
+def test_the_running_issuer_forgets_expired_sessions(
+    make_house: MakeHouse,
+) -> None:
+    house = make_house()
+    issued = _log_in(house)
+    assert issued is not None
+    session = house.issuer.session_of(issued.access_token)
+    assert session is not None
+    house.clock.advance(house.settings.session_length)
+    house.issuer.revocations._poll_seconds = 0.01
+
+    house.issuer.start()
+    house.issuer.start()
+    deadline = 500
+    while house.opened.find(session.id) is not None and deadline:
+        deadline -= 1
+        house.issuer.revocations._stop.wait(0.01)
+    house.issuer.close()
+
+    assert deadline
