@@ -21,6 +21,8 @@ from authsvc.interfaces import UserInfo
 
 Claims = Mapping[str, Any]
 
+_FAR = 1e15  # seconds; beyond it a time is none, and an int may not fit into a float
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimMapping:
@@ -83,6 +85,34 @@ def find(claims: Claims, name: str) -> Any:
     return value
 
 
+def check_times(
+    claims: Claims, now: float, skew: float, report: Report, *, essential: bool = True
+) -> float | None:
+    """Check exp and nbf (RFC 7519 4.1.4, 4.1.5); return exp, None where there is none.
+
+    ``now`` in seconds since the epoch, ``skew`` in seconds; ``essential``
+    refuses a token without exp.
+    """
+    expires_at, not_before = _numeric_date(claims, "exp"), _numeric_date(claims, "nbf")
+    if expires_at is None and essential:
+        raise Refused("expiry", "exp is missing")
+    if expires_at is not None and now >= expires_at + skew:
+        raise Refused("expiry", f"expired {now - expires_at:.0f} s ago")
+    if not_before is not None and now < not_before - skew:
+        raise Refused("not before", f"not valid for another {not_before - now:.0f} s")
+    report("expiry", "not said" if expires_at is None else f"in {expires_at - now:.0f} s")
+    return expires_at
+
+
+def check_audience(claims: Claims, audiences: tuple[str, ...], report: Report) -> None:
+    """Check that aud (RFC 7519 4.1.3) names one of the audiences."""
+    audience = claims.get("aud")
+    given = [audience] if isinstance(audience, str) else audience
+    if not isinstance(given, list) or not any(each in audiences for each in given):
+        raise Refused("audience", f"it is for {audience!r}, not {list(audiences)}")
+    report("audience", f"{audience!r}")
+
+
 def check_claims(claims: Claims, rules: tuple[ClaimRule, ...], report: Report) -> None:
     """Check required claims and expressions over claims."""
     for rule in rules:
@@ -127,6 +157,17 @@ def map_user(claims: Claims, mappings: ClaimMappings, report: Report) -> UserInf
     extra = {key: values for key, values in extra.items() if values}
     report("extra", ", ".join(f"{key}={list(values)}" for key, values in extra.items()) or "none")
     return UserInfo(username, uid, groups, extra)
+
+
+def _numeric_date(claims: Claims, name: str) -> float | None:
+    """Return a NumericDate (RFC 7519 2); None where it is absent."""
+    value = claims.get(name)
+    if value is None:
+        return None
+    # Not a number compares to nothing, so it is outside as well.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_FAR < value < _FAR:
+        raise Refused(name, f"{value!r} is not a time")
+    return float(value)
 
 
 def _username(claims: Claims, source: ClaimMapping) -> str:

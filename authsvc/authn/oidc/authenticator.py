@@ -19,7 +19,7 @@ from authsvc.authn.checks import (
     explanation,
     verdict,
 )
-from authsvc.authn.claims import check_claims, check_user, map_user
+from authsvc.authn.claims import check_audience, check_claims, check_times, check_user, map_user
 from authsvc.authn.http import HTTPClient
 from authsvc.authn.oidc.jws import Verifier
 from authsvc.authn.oidc.keys import ProviderKeys
@@ -31,7 +31,6 @@ _ACCESS_TOKEN = {"at+jwt", "application/at+jwt"}  # RFC 9068 2.1
 # Other kinds of JWT that a provider signs with the same keys, such as
 # logout+jwt, are no credentials (RFC 8725 3.11).
 _CREDENTIAL = {"", "jwt", "application/jwt", *_ACCESS_TOKEN}
-_FAR = 1e15  # seconds; beyond it a time is none, and an int may not fit into a float
 _ESSENTIAL_IN_ACCESS_TOKENS = ("sub", "client_id", "iat", "jti")  # RFC 9068 2.2
 
 
@@ -83,8 +82,9 @@ class OIDCAuthenticator:
             raise Refused("key", f"the issuer has no key {kid!r} for {algorithm}")
         claims = self._verifier.verify(parts, keys)
         report("signature", f"by key {kid}")
-        self._check_issuer_and_audience(claims, report)
-        expires_at = self._check_times(claims, report)
+        self._check_issuer(claims, report)
+        check_audience(claims, self._settings.audiences, report)
+        expires_at = check_times(claims, self._clock(), self._settings.clock_skew, report)
         if self._settings.token_type is TokenType.ACCESS_TOKEN:
             missing = [name for name in _ESSENTIAL_IN_ACCESS_TOKENS if name not in claims]
             if missing:
@@ -103,41 +103,8 @@ class OIDCAuthenticator:
             raise Refused("type", f"typ is {given!r}, not {expected}")
         report("type", given or "none given")
 
-    def _check_issuer_and_audience(self, claims: Mapping[str, Any], report: Report) -> None:
+    def _check_issuer(self, claims: Mapping[str, Any], report: Report) -> None:
         # The router read the same claim before it was verified; this is the check.
         if claims.get("iss") != self._settings.issuer:
             raise Refused("issuer", f"{claims.get('iss')!r}")
         report("issuer", self._settings.issuer)
-        audience = claims.get("aud")
-        meant_for = [audience] if isinstance(audience, str) else audience
-        if not isinstance(meant_for, list) or not set(self._settings.audiences).intersection(
-            each for each in meant_for if isinstance(each, str)
-        ):
-            raise Refused(
-                "audience", f"it is for {audience!r}, not {list(self._settings.audiences)}"
-            )
-        report("audience", f"{audience!r}")
-
-    def _check_times(self, claims: Mapping[str, Any], report: Report) -> float:
-        now, skew = self._clock(), self._settings.clock_skew
-        expires_at = _numeric_date(claims, "exp")
-        if expires_at is None:
-            raise Refused("expiry", "exp is missing")
-        if now >= expires_at + skew:
-            raise Refused("expiry", f"expired {now - expires_at:.0f} s ago")
-        not_before = _numeric_date(claims, "nbf")
-        if not_before is not None and now < not_before - skew:
-            raise Refused("not before", f"not valid for another {not_before - now:.0f} s")
-        report("expiry", f"in {expires_at - now:.0f} s")
-        return expires_at
-
-
-def _numeric_date(claims: Mapping[str, Any], name: str) -> float | None:
-    """Return a NumericDate (RFC 7519 2); None where it is absent."""
-    value = claims.get(name)
-    if value is None:
-        return None
-    # Not a number compares to nothing, so it is outside as well.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -_FAR < value < _FAR:
-        raise Refused(name, f"{value!r} is not a time")
-    return float(value)

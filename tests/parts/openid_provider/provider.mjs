@@ -72,6 +72,13 @@ function configuration(keys) {
   return {
     jwks: { keys },
     clients: config.clients,
+    clientAuthMethods: [
+      'client_secret_basic',
+      'client_secret_post',
+      'private_key_jwt',
+      'none',
+      ...(config.tls === null ? [] : ['self_signed_tls_client_auth']),
+    ],
     claims,
     scopes,
     conformIdTokenClaims: false, // claims in ID tokens, as most companies' providers do

@@ -1,0 +1,184 @@
+"""Asks a provider about each token (RFC 7662): revocation bites as soon as the cache forgets.
+
+An active token is not yet a good one: it may have been given to another client
+or for another API, and whoever runs that could use it here. So an answer must
+name one of the configured audiences or clients. What a review learns is kept
+by the review cache, no longer than the token's own expiry.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from authsvc.authn.checks import (
+    Explanation,
+    Refused,
+    Report,
+    bound_audiences,
+    explanation,
+    verdict,
+)
+from authsvc.authn.claims import (
+    check_audience,
+    check_claims,
+    check_times,
+    check_user,
+    find,
+    map_user,
+)
+from authsvc.authn.http import HTTPClient, Response
+from authsvc.authn.introspection.client import client_for
+from authsvc.authn.introspection.settings import IntrospectionSettings
+from authsvc.authn.routing import (
+    Route,
+    Shape,
+    read_unverified,
+    route_prefix,
+    shape_of,
+)
+from authsvc.errors import BackendError
+from authsvc.interfaces import Identity
+
+
+class IntrospectionAuthenticator:
+    """Knows the holders of one provider's opaque tokens.
+
+    ``files``: what it follows; they are to be loaded before the first token.
+    """
+
+    def __init__(
+        self,
+        settings: IntrospectionSettings,
+        name: str = "introspection",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Prepare; nobody is asked yet. ``clock`` gives seconds since the epoch."""
+        self._settings = settings
+        self._name = name
+        self._clock = clock
+        self._http = HTTPClient(settings.http, name)
+        self._client = client_for(settings.client, settings.url, name)
+        self.files = self._client.files
+        self._wanted = _claims_wanted(settings)
+
+    def route(self, token: str) -> Route:
+        """Take opaque tokens, by their prefix where prefixes are configured; some issuers' JWTs."""
+        settings = self._settings
+        shape = shape_of(token)
+        if shape is Shape.JWT and settings.issuers:
+            jwt = read_unverified(token)
+            issuer = jwt.issuer if jwt else ""
+            takes = issuer in settings.issuers
+            return Route(takes, f"its issuer is {issuer!r}")
+        if settings.token_prefixes:
+            return route_prefix(token, settings.token_prefixes)
+        return Route(shape is Shape.OPAQUE, f"it is {shape.value}")
+
+    def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:
+        """Return whose token this is, or None when the provider does not say it is good for us."""
+        if not self.route(token).takes:
+            return None
+        return verdict(self._name, lambda report: self._authenticate(token, audiences, report))
+
+    def explain(self, token: str, audiences: Sequence[str]) -> Explanation:
+        """Authenticate the token and tell each step."""
+        return explanation(lambda report: self._authenticate(token, audiences, report))
+
+    def start(self) -> None:
+        """There is nothing to start: connections are opened as they are needed."""
+
+    def close(self) -> None:
+        """Close connections."""
+        self._http.close()
+
+    def _authenticate(self, token: str, audiences: Sequence[str], report: Report) -> Identity:
+        deadline = self._http.deadline()
+        claims = self._introspect(token, deadline)
+        if claims.get("active") is not True:
+            raise Refused("active", "the provider says that the token is not active")
+        report("active", "the provider says so")
+        self._check_type(claims)
+        self._check_meant_for_us(claims, report)
+        expires_at = check_times(
+            claims, self._clock(), self._settings.clock_skew, report, essential=False
+        )
+        claims = self._complete(token, claims, deadline, report)
+        check_claims(claims, self._settings.claim_rules, report)
+        user = map_user(claims, self._settings.mappings, report)
+        check_user(user, self._settings.user_rules, report)
+        bound = bound_audiences(audiences, self._settings.api_audiences, report)
+        return Identity(user, bound, expires_at)
+
+    def _introspect(self, token: str, deadline: float) -> dict[str, Any]:
+        proof = self._client.proof()
+        response = self._http.post(
+            self._settings.url,
+            {"token": token, "token_type_hint": "access_token", **proof.form},
+            proof.headers,
+            deadline=deadline,
+        )
+        if response.status == 401:
+            raise BackendError(f"{response.url}: the provider refuses authsvc as its client")
+        return _document(response)
+
+    def _check_type(self, claims: Mapping[str, Any]) -> None:
+        # Introspection knows refresh tokens too (RFC 7662 2.1), which are no
+        # credentials here. They have no token_type, or not Bearer.
+        kind = claims.get("token_type")
+        if kind is None and self._settings.audiences:
+            return  # one that names an API as its audience is an access token
+        if not isinstance(kind, str) or kind.lower() != "bearer":
+            raise Refused("token type", f"{kind!r} is not Bearer")
+
+    def _check_meant_for_us(self, claims: Mapping[str, Any], report: Report) -> None:
+        settings = self._settings
+        if settings.audiences:
+            check_audience(claims, settings.audiences, report)
+        if settings.client_ids:
+            client = claims.get("client_id")
+            if client not in settings.client_ids:
+                raise Refused("client", f"given to {client!r}, not {list(settings.client_ids)}")
+            report("client", f"{client!r}")
+        if settings.issuers and claims.get("iss", settings.issuers[0]) not in settings.issuers:
+            raise Refused("issuer", f"{claims.get('iss')!r}")
+        granted = claims.get("scope")
+        scopes = granted.split() if isinstance(granted, str) else []
+        missing = [scope for scope in settings.required_scopes if scope not in scopes]
+        if missing:
+            raise Refused("scope", f"without {' '.join(missing)}")
+
+    def _complete(
+        self, token: str, claims: dict[str, Any], deadline: float, report: Report
+    ) -> dict[str, Any]:
+        """Fill in from userinfo (OpenID Connect Core 5.3) what the introspection lacks."""
+        url = self._settings.userinfo_url
+        if not url or all(find(claims, name) is not None for name in self._wanted):
+            return claims
+        response = self._http.get(url, {"Authorization": f"Bearer {token}"}, deadline=deadline)
+        if response.status in {401, 403}:
+            raise Refused("userinfo", f"status {response.status}")
+        userinfo = _document(response)
+        # Core 5.3.2: without this check one user's claims could be another's.
+        if not isinstance(userinfo.get("sub"), str) or userinfo["sub"] != claims.get("sub"):
+            raise Refused("userinfo", "it is of another subject than the token")
+        report("userinfo", f"has {', '.join(sorted(userinfo))}")
+        return {**userinfo, **claims}
+
+
+def _claims_wanted(settings: IntrospectionSettings) -> tuple[str, ...]:
+    """Return the claims that userinfo is asked for where an introspection lacks one."""
+    mappings = settings.mappings
+    names = [mappings.username.claim, *(rule.claim for rule in settings.claim_rules)]
+    if mappings.uid is not None:
+        names.append(mappings.uid.claim)
+    if mappings.groups is not None:
+        names.append(mappings.groups.source.claim)
+    return tuple(name for name in names if name)
+
+
+def _document(response: Response) -> dict[str, Any]:
+    if response.status != 200:
+        raise BackendError(f"{response.url}: status {response.status}")
+    return response.json_object()

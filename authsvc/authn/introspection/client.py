@@ -1,0 +1,162 @@
+"""How authsvc authenticates itself to a provider's endpoint.
+
+A secret or key follows its file, so it can be rotated under a running service.
+It goes into requests and nowhere else.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import quote_plus
+from uuid import uuid4
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+
+from authsvc.authn.introspection.settings import ClientAuthentication, ClientMethod
+from authsvc.errors import ConfigError, InvalidConfigurationError
+from authsvc.reloading import Reloading
+
+_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_ASSERTION_SECONDS = 60
+_ALGORITHM_OF_CURVE = {
+    "P-256": "ES256",
+    "P-384": "ES384",
+    "P-521": "ES512",
+    "Ed25519": "EdDSA",
+}
+
+
+class Proof(NamedTuple):
+    """What a request carries to say whose it is."""
+
+    form: Mapping[str, str]
+    headers: Mapping[str, str]
+
+
+class Client(Protocol):
+    """Makes proofs for one endpoint."""
+
+    @property
+    def files(self) -> tuple[Reloading[Any], ...]:
+        """The files it follows."""
+        ...
+
+    def proof(self) -> Proof:
+        """Make a proof for one request."""
+        ...
+
+
+def client_for(settings: ClientAuthentication, endpoint: str, name: str) -> Client:
+    """Make the client that settings speak of."""
+    if settings.method is ClientMethod.TLS:
+        return TLSClient(settings.client_id)
+    if settings.method is ClientMethod.PRIVATE_KEY_JWT:
+        return PrivateKeyJWTClient(settings, endpoint, name)
+    return SecretClient(settings, name)
+
+
+class TLSClient:
+    """Is known by the certificate of its connections (RFC 8705 2)."""
+
+    def __init__(self, client_id: str) -> None:
+        self.files = ()
+        self._proof = Proof({"client_id": client_id}, {})
+
+    def proof(self) -> Proof:
+        """Name the client."""
+        return self._proof
+
+
+class SecretClient:
+    """Shows its secret, in a header or in the form (RFC 6749 2.3.1)."""
+
+    def __init__(self, settings: ClientAuthentication, name: str) -> None:
+        file = settings.file
+        assert file is not None  # noqa: S101  the settings' own promise for this method
+        self._basic = settings.method is ClientMethod.BASIC
+        self._id = settings.client_id
+        self._secret: Reloading[str] = Reloading(
+            f"authenticator/{name}/client", lambda: _text(file), [file]
+        )
+        self.files = (self._secret,)
+
+    def proof(self) -> Proof:
+        """Show the secret."""
+        secret = self._secret.current
+        if not self._basic:
+            return Proof({"client_id": self._id, "client_secret": secret}, {})
+        pair = f"{quote_plus(self._id)}:{quote_plus(secret)}".encode("ascii")
+        return Proof({}, {"Authorization": "Basic " + base64.b64encode(pair).decode("ascii")})
+
+
+class PrivateKeyJWTClient:
+    """Signs an assertion for each request (RFC 7523 2.2)."""
+
+    def __init__(self, settings: ClientAuthentication, endpoint: str, name: str) -> None:
+        file = settings.file
+        assert file is not None  # noqa: S101  the settings' own promise for this method
+        self._settings = settings
+        self._audience = settings.assertion_audience or endpoint
+        self._key: Reloading[Key] = Reloading(
+            f"authenticator/{name}/client", lambda: _private_key(file), [file]
+        )
+        self.files = (self._key,)
+
+    def proof(self) -> Proof:
+        """Sign an assertion that is good for a minute and for one use."""
+        key, client_id, now = self._key.current, self._settings.client_id, int(time.time())
+        algorithm = self._settings.algorithm or _algorithm_of(key)
+        header = {"alg": algorithm}
+        if key_id := self._settings.key_id or key.kid:
+            header["kid"] = key_id
+        claims = {
+            "iss": client_id,
+            "sub": client_id,
+            "aud": self._audience,
+            "jti": str(uuid4()),
+            "iat": now,
+            "exp": now + _ASSERTION_SECONDS,
+        }
+        assertion = jwt.encode(header, claims, key, algorithms=[algorithm])
+        form = {"client_assertion_type": _ASSERTION_TYPE, "client_assertion": assertion}
+        return Proof({"client_id": client_id, **form}, {})
+
+
+def _text(file: Path) -> str:
+    try:
+        text = file.read_text(encoding="utf-8").strip("\r\n")
+    except OSError as error:
+        raise _unusable(file, (error.strerror or "cannot be read").lower()) from None
+    except UnicodeDecodeError:
+        raise _unusable(file, "not UTF-8") from None
+    if not text:
+        raise _unusable(file, "empty")
+    return text
+
+
+def _private_key(file: Path) -> Key:
+    text = _text(file)
+    for kind in (RSAKey, ECKey, OKPKey):
+        try:
+            key = kind.import_key(text)
+        except (JoseError, ValueError, TypeError):
+            continue
+        if key.is_private:
+            return key
+    raise _unusable(file, "not a private key for signatures in PEM")
+
+
+def _algorithm_of(key: Key) -> str:
+    if isinstance(key, ECKey | OKPKey):
+        return _ALGORITHM_OF_CURVE[key.curve_name]
+    return "RS256"
+
+
+def _unusable(file: Path, message: str) -> InvalidConfigurationError:
+    return InvalidConfigurationError([ConfigError(str(file), message)])
