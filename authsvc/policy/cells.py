@@ -20,6 +20,9 @@ EVERY_USER: Final = "*"
 
 SERVICE_ACCOUNT_USER: Final = "user:system:serviceaccount:"
 
+PLAIN_SUBJECT: Final = re.compile(r"(?:user|group|role):[^|*?\[\\\s](?:[^|*?\[\\]*[^|*?\[\\\s])?")
+"""Cells of one subject that are their own canonical form, as most are."""
+
 Wild: TypeAlias = int
 ANY: Final = 0
 """Any value of a part of ``what``, the empty one too."""

@@ -37,6 +37,11 @@ class Glob:
         self._floor = len(self.prefix) + middle.count(_ONE) + len(self.suffix) if simple else -1
         self._expression: re.Pattern[str] | None = None
 
+    @property
+    def is_simple(self) -> bool:
+        """Whether prefix, suffix and length say it all."""
+        return self._floor >= 0
+
     def matches(self, text: str) -> bool:
         """Whether the whole of ``text`` is what this says."""
         if not text.startswith(self.prefix) or not text.endswith(self.suffix):
@@ -127,6 +132,19 @@ def options_of(pattern: Pattern) -> list[str | Glob]:
     if isinstance(pattern, Alternatives):
         return [*sorted(pattern.literals), *pattern.globs]
     return [pattern.text if isinstance(pattern, Literal) else pattern]
+
+
+def middle(glob: Glob) -> str:
+    """Return the longest literal between the first and the last wildcard, "" where there is none."""
+    if glob.is_simple:
+        return ""
+    runs = [""]
+    for piece in pieces_of(glob.cell):
+        if piece[0] == "\0":
+            runs.append("")
+        else:
+            runs[-1] += piece
+    return max(runs[1:-1], key=len, default="")
 
 
 def _parse_option(option: str) -> str | Glob:

@@ -23,7 +23,6 @@ EMPTY: Final = "# authsvc: empty"
 
 MAX_ERRORS: Final = 1000
 _MEMO: Final = 1 << 16
-_PLAIN_WHO: Final = re.compile(r"(?:user|group|role):[^|*?\[\\\s](?:[^|*?\[\\]*[^|*?\[\\\s])?")
 _RULE: Final = "p, who, where, what, which, may, effect[, when]"
 _GRANT: Final = "g, who, role, where[, from[, until]]"
 
@@ -179,7 +178,11 @@ class _Reader:
         faults = len(self._errors)
         who, role = row[1], row[2]
         place = self._pattern(number, "where", row[3])
-        if _PLAIN_WHO.fullmatch(who) and not who.startswith("role:") and role in self._strings:
+        if (
+            cells.PLAIN_SUBJECT.fullmatch(who)
+            and not who.startswith("role:")
+            and role in self._strings
+        ):
             role = self._strings[role]
         else:
             self._inherit(number, who, role)
@@ -216,7 +219,7 @@ class _Reader:
         return action
 
     def _define(self, number: int, who: str) -> None:
-        plain = _PLAIN_WHO.fullmatch(who)
+        plain = cells.PLAIN_SUBJECT.fullmatch(who)
         if plain and not who.startswith("role:"):
             return
         for subject in (who,) if plain else self._cell(number, "who", cells.parse_who, who) or ():

@@ -10,6 +10,7 @@ from authsvc.errors import NotReadyError
 from authsvc.interfaces import Authorizer
 from authsvc.policy import Evaluator, PolicySnapshot
 from authsvc.policy.enforcer import CasbinEvaluator
+from authsvc.policy.index import PolicyIndex
 from authsvc.reloading import Reloading
 from tests.contract.authorizer import AuthorizerContract, AuthorizerOf, ask
 
@@ -32,6 +33,16 @@ class TestCasbinsEnforcer(AuthorizerContract):
         def make(text: str, now: float) -> Authorizer:
             rows = policy.read_text({"policy.csv": text})
             return authorizer(CasbinEvaluator(rows, policy.Model.shipped()), rows, now)
+
+        return make
+
+
+class TestIndex(AuthorizerContract):
+    @pytest.fixture
+    def authorizer_of(self) -> AuthorizerOf:
+        def make(text: str, now: float) -> Authorizer:
+            rows = policy.read_text({"policy.csv": text})
+            return authorizer(PolicyIndex(rows), rows, now)
 
         return make
 
