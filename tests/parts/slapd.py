@@ -127,12 +127,13 @@ class Slapd:
             self._process.wait()
             self._process = None
 
-    def modify(self, ldif: str) -> None:
-        """Change entries as an administrator would, over the wire."""
+    def modify(self, ldif: str, *, relax: bool = False) -> None:
+        """Change entries as an administrator would; ``relax`` to set what servers set."""
         root = f"cn=root,{ldap_people.BASE}"
         url = f"ldap://127.0.0.1:{self.port}/"
+        options = ["-e", "relax"] if relax else []
         subprocess.run(
-            ["ldapmodify", "-x", "-H", url, "-D", root, "-w", "root"],
+            ["ldapmodify", "-x", "-H", url, "-D", root, "-w", "root", *options],
             input=ldif.encode(),
             check=True,
             stdout=subprocess.DEVNULL,

@@ -127,7 +127,7 @@ class LDAPAuthenticator:
         self, username: str, entry: Entry | None, password: str, deadline: Deadline
     ) -> bool:
         dn = self._users.nobody(username) if entry is None else entry.dn
-        key = user_key(username) if entry is None else _entry_key(self._name, entry)
+        key = f"{self._name}/{user_key(username) if entry is None else _entry_key(entry)}"
         turn = self._turns[hash(key) % _TURNS]
         # One at a time for one account: many at once with the right password
         # are not mistaken for guessing.
@@ -195,9 +195,8 @@ def _is_text(value: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
-def _entry_key(name: str, entry: Entry) -> str:
-    digest = hashlib.sha256(f"{name}\0{normalise_dn(entry.dn)}".encode()).hexdigest()
-    return f"entry:{digest[:24]}"
+def _entry_key(entry: Entry) -> str:
+    return "entry:" + hashlib.sha256(normalise_dn(entry.dn).encode()).hexdigest()[:24]
 
 
 def _password_token(token: str) -> tuple[str, str] | None:

@@ -75,19 +75,23 @@ def normalise_dn(dn: str) -> str:
     Good for telling groups apart that one server answered with; not a full
     comparison by the schema's matching rules.
     """
-    return ",".join(
-        "+".join(
-            "=".join(side.strip() for side in attribute.split("=", 1))
-            for attribute in _parts(rdn, "+")
-        )
-        for rdn in _parts(dn, ",")
-    ).casefold()
+    return ",".join(_rdns(dn))
 
 
 def is_below(dn: str, base: str) -> bool:
     """Whether a DN is the base or below it."""
-    inner, outer = normalise_dn(dn), normalise_dn(base)
-    return inner == outer or inner.endswith("," + outer)
+    inner, outer = _rdns(dn), _rdns(base)
+    return len(inner) >= len(outer) and inner[len(inner) - len(outer) :] == outer
+
+
+def _rdns(dn: str) -> list[str]:
+    return [
+        "+".join(
+            "=".join(side.strip() for side in attribute.split("=", 1))
+            for attribute in _parts(rdn, "+")
+        ).casefold()
+        for rdn in _parts(dn, ",")
+    ]
 
 
 def _parts(text: str, separator: str) -> Iterator[str]:
