@@ -141,8 +141,8 @@ def read(file: Path) -> Table:
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        message = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise InvalidPolicyError([PolicyError(str(file), 0, (message or "").lower())]) from None
+        message = (error.strerror or "").lower() if isinstance(error, OSError) else "not UTF-8"
+        raise InvalidPolicyError([PolicyError(str(file), 0, message)]) from None
     table: dict[str, Entry] = {}
     errors: list[PolicyError] = []
     for number, line in enumerate(text.splitlines(), start=1):

@@ -7,7 +7,6 @@ it came from.
 
 from __future__ import annotations
 
-import binascii
 import math
 from base64 import b64decode
 from typing import Any
@@ -138,7 +137,7 @@ def _credentials(request: Any) -> Credentials:
         raise InvalidRequestError("the client authenticates itself in two ways")
     try:
         decoded = b64decode(encoded, validate=True).decode() if scheme.lower() == "basic" else ""
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not base64, not ASCII, not UTF-8
         decoded = ""
     client_id, _, secret = decoded.partition(":")
     return Credentials(unquote_plus(client_id), unquote_plus(secret))
