@@ -8,16 +8,15 @@ import subprocess
 import sysconfig
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from authsvc.bootstrap import pki
 from authsvc.client import sessions
 from authsvc.client.request import GROUP, read
 from tests.client.servers import APIServer, Issuer
+from tests.parts.certificates import Authority
 from tests.parts.openid_provider import OpenIDProvider
 from tests.parts.terminal import Terminal
 
@@ -33,15 +32,9 @@ class Certificates:
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    folder = tmp_path_factory.mktemp("client-certificates")
-    files = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server-key.pem")
-    now = datetime.now(UTC)
-    authority = pki.new_authority(now)
-    server = pki.new_server(authority, ["127.0.0.1"], now)
-    files.authority.write_bytes(pki.pem(authority.certificate))
-    files.certificate.write_bytes(server.certificates_pem())
-    files.key.write_bytes(pki.key_pem(server.key))
-    return files
+    authority = Authority(tmp_path_factory.mktemp("client-certificates"))
+    server = authority.issue("server", "127.0.0.1")
+    return Certificates(authority.certificate, server.certificate, server.key)
 
 
 @pytest.fixture
