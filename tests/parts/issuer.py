@@ -47,7 +47,7 @@ class Clock:
 def cheap_hash(password: str) -> str:
     """Return the cheapest hash that a table takes."""
     salt = b"0123456789abcdef"
-    digest = hashlib.scrypt(password.encode(), salt=salt, n=1 << 14, r=8, p=1)
+    digest = hashlib.scrypt(password.encode(), salt=salt, n=1 << 14, r=8, p=1, dklen=32)
     return str(ScryptHash(14, 8, 1, salt, digest))
 
 
