@@ -26,7 +26,12 @@ class Asked(NamedTuple):
     path: str
     query: Mapping[str, list[str]]
     headers: Mapping[str, str]
-    form: Mapping[str, list[str]]
+    body: str
+
+    @property
+    def form(self) -> Mapping[str, list[str]]:
+        """The body's fields."""
+        return parse_qs(self.body)
 
 
 class Answer(NamedTuple):
@@ -57,7 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
         url = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        asked = Asked(self.command or "", url.path, parse_qs(url.query), headers, parse_qs(body))
+        asked = Asked(self.command or "", url.path, parse_qs(url.query), headers, body)
         self.asked.append(asked)
         if self.raw is None:
             self._write(self.answer(asked))

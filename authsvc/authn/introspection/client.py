@@ -19,7 +19,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from authsvc.authn.introspection.settings import ClientAuthentication, ClientMethod
-from authsvc.errors import ConfigError, InvalidConfigurationError
+from authsvc.authn.secrets import read_secret, secret_in, unusable
 from authsvc.reloading import Reloading
 
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -81,9 +81,7 @@ class SecretClient:
         assert file is not None  # noqa: S101  the settings' own promise for this method
         self._basic = settings.method is ClientMethod.BASIC
         self._id = settings.client_id
-        self._secret: Reloading[str] = Reloading(
-            f"authenticator/{name}/client", lambda: _text(file), [file]
-        )
+        self._secret = secret_in(file, name)
         self.files = (self._secret,)
 
     def proof(self) -> Proof:
@@ -104,7 +102,7 @@ class PrivateKeyJWTClient:
         self._settings = settings
         self._audience = settings.assertion_audience or endpoint
         self._key: Reloading[Key] = Reloading(
-            f"authenticator/{name}/client", lambda: _private_key(file), [file]
+            f"authenticator/{name}/secret", lambda: _private_key(file), [file]
         )
         self.files = (self._key,)
 
@@ -128,20 +126,8 @@ class PrivateKeyJWTClient:
         return Proof({"client_id": client_id, **form}, {})
 
 
-def _text(file: Path) -> str:
-    try:
-        text = file.read_text(encoding="utf-8").strip("\r\n")
-    except OSError as error:
-        raise _unusable(file, (error.strerror or "cannot be read").lower()) from None
-    except UnicodeDecodeError:
-        raise _unusable(file, "not UTF-8") from None
-    if not text:
-        raise _unusable(file, "empty")
-    return text
-
-
 def _private_key(file: Path) -> Key:
-    text = _text(file)
+    text = read_secret(file)
     for kind in (RSAKey, ECKey, OKPKey):
         try:
             key = kind.import_key(text)
@@ -149,14 +135,10 @@ def _private_key(file: Path) -> Key:
             continue
         if key.is_private:
             return key
-    raise _unusable(file, "not a private key for signatures in PEM")
+    raise unusable(file, "not a private key for signatures in PEM")
 
 
 def _algorithm_of(key: Key) -> str:
     if isinstance(key, ECKey | OKPKey):
         return _ALGORITHM_OF_CURVE[key.curve_name]
     return "RS256"
-
-
-def _unusable(file: Path, message: str) -> InvalidConfigurationError:
-    return InvalidConfigurationError([ConfigError(str(file), message)])
