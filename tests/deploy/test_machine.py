@@ -15,6 +15,7 @@ from authsvc.bootstrap.staticpod import static_pod
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
+UNITS = ["authsvc.service", "authsvc-renew.service", "authsvc-renew.timer"]
 
 
 @pytest.fixture(scope="session")
@@ -23,15 +24,18 @@ def systemd_analyze() -> str:
     return found or pytest.fail("systemd-analyze is missing: apt-get install systemd")
 
 
-def test_systemd_takes_the_unit(systemd_analyze: str, tmp_path: Path) -> None:
-    unit = tmp_path / "authsvc.service"
-    text = (DEPLOY / "systemd/authsvc.service").read_text()
-    assert "ExecStart=/opt/authsvc/bin/authsvc serve" in text
-    # The program has to exist for this check, and is not installed at its place here.
-    unit.write_text(text.replace("/opt/authsvc/bin/authsvc", "/bin/true"))
+def test_systemd_takes_the_units(systemd_analyze: str, tmp_path: Path) -> None:
+    units = [DEPLOY / "systemd" / name for name in UNITS]
+    for unit in units:
+        # The program has to exist for this check, and is not installed at its place here.
+        text = unit.read_text().replace("/opt/authsvc/bin/authsvc", "/bin/true")
+        (tmp_path / unit.name).write_text(text)
 
     done = subprocess.run(
-        [systemd_analyze, "verify", "--recursive-errors=no", "--man=no", unit],
+        [
+            *(systemd_analyze, "verify", "--recursive-errors=no", "--man=no"),
+            *(tmp_path / name for name in UNITS),
+        ],
         check=False,
         capture_output=True,
         text=True,
@@ -40,12 +44,13 @@ def test_systemd_takes_the_unit(systemd_analyze: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_systemd_finds_the_unit_hardly_exposed(systemd_analyze: str) -> None:
+@pytest.mark.parametrize("unit", [name for name in UNITS if name.endswith(".service")])
+def test_systemd_finds_the_units_hardly_exposed(systemd_analyze: str, unit: str) -> None:
     # In tenths: 1.5 of 10; 9.6 is what a unit without any such line has.
     done = subprocess.run(
         [
             *(systemd_analyze, "security", "--offline=true", "--threshold=15", "--no-pager"),
-            DEPLOY / "systemd/authsvc.service",
+            DEPLOY / "systemd" / unit,
         ],
         check=False,
         capture_output=True,

@@ -174,9 +174,11 @@ def cluster(
             authsvc=service,
             authsvc_url=asked.url,
         )
-        made.start_authsvc()
-        yield made
-        service.stop()
+        try:
+            made.start_authsvc()
+            yield made
+        finally:
+            service.stop()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 from authsvc.bootstrap import initialise
 from tests.e2e.conftest import Cluster
@@ -203,6 +204,33 @@ def test_renewed_certificates_are_taken_without_a_restart(cluster: Cluster) -> N
     with cluster.without_authsvc():
         pass  # so that the API server has to connect anew
     wait_for(lambda: cluster.kubectl("alice-token", "-n", "team-a", "get", "pods").code == 0)
+
+
+def test_authsvc_is_taken_out_without_a_restart_by_one_edit(cluster: Cluster) -> None:
+    file = cluster.site / "apiserver/authorization-config.yaml"
+    before = file.read_text()
+    document = yaml.safe_load(before)
+    document["authorizers"] = [
+        each for each in document["authorizers"] if each["name"] != "authsvc"
+    ]
+    secrets = {"verb": "get", "resource": "secrets", "namespace": "team-a"}
+    names = (f"secret-{number}" for number in range(1000))
+
+    def denied() -> bool:
+        asked = cluster.review(
+            user="x", groups=["interns"], resourceAttributes={**secrets, "name": next(names)}
+        )
+        return bool(asked.get("denied"))
+
+    file.write_text(yaml.safe_dump(document))
+    try:
+        wait_for(lambda: not denied())
+        # The edit is the administrator's: another init leaves it.
+        initialise(cluster.site)
+        assert yaml.safe_load(file.read_text()) == document
+    finally:
+        file.write_text(before)
+    wait_for(denied)
 
 
 def test_no_token_is_in_any_log(cluster: Cluster) -> None:
