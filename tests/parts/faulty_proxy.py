@@ -50,6 +50,7 @@ class FaultyProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
+        self._silent: set[socket.socket] = set()
         self._closed = threading.Event()
         self._threads: list[threading.Thread] = []
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -59,6 +60,15 @@ class FaultyProxy:
         """Reset every connection there is."""
         for sock in list(self._open):
             _reset(sock)
+
+    def silence(self) -> None:
+        """Pass nothing on any more on the connections there are; new ones are not touched."""
+        self._silent.update(self._open)
+
+    @property
+    def open(self) -> int:
+        """The number of sockets that are open, two for each connection."""
+        return len(self._open)
 
     def forget(self) -> None:
         """Start counting anew."""
@@ -113,6 +123,7 @@ class FaultyProxy:
         # Under TLS a read may leave decoded bytes behind that select does not see.
         with selectors.DefaultSelector() as selector:
             for sock in (client, server):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.setblocking(True)
                 selector.register(sock, selectors.EVENT_READ)
             while not self._closed.is_set():
@@ -121,6 +132,8 @@ class FaultyProxy:
                     data = key.fileobj.recv(1 << 16)
                     if not data:
                         return
+                    if client in self._silent:
+                        continue
                     if key.fileobj is client:
                         self._from_client(server, data)
                     else:

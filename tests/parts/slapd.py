@@ -44,13 +44,12 @@ allow bind_anon_cred bind_anon_dn
 authz-regexp "^cn=authsvc$" "{service}"
 sizelimit size.soft=1000 size.hard=1000 size.pr=1000 size.prtotal=unlimited
 threads 4
-{extra}
 database mdb
 suffix "{base}"
 rootdn "cn=root,{base}"
 rootpw root
 directory {folder}/data
-maxsize 1073741824
+maxsize 67108864
 dbnosync
 index objectClass,uid,mail,cn,member,memberUid eq
 access to attrs=userPassword by anonymous auth by * none
@@ -67,7 +66,7 @@ refint_attributes member
 class Slapd:
     """One slapd, which can be stopped and started again on the same ports."""
 
-    def __init__(self, folder: Path, ca: Path, certificate: KeyPair, extra: str = "") -> None:
+    def __init__(self, folder: Path, ca: Path, certificate: KeyPair) -> None:
         program = shutil.which("slapd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
         if program is None:
             pytest.fail("slapd is missing: apt-get install slapd ldap-utils")
@@ -76,8 +75,8 @@ class Slapd:
         self.port, self.tls_port = free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "data").mkdir()
-        self._configuration = folder / "slapd.conf"
-        self._configuration.write_text(
+        self.configuration = folder / "slapd.conf"
+        self.configuration.write_text(
             _CONFIGURATION.format(
                 schemas=_SCHEMAS,
                 modules=_MODULES,
@@ -87,7 +86,6 @@ class Slapd:
                 key=certificate.key,
                 base=ldap_people.BASE,
                 service=ldap_people.SERVICE,
-                extra=extra,
             )
         )
 
@@ -96,24 +94,26 @@ class Slapd:
         ldif = self.folder / "people.ldif"
         ldif.write_text("".join(ldap_people.ldif()))
         subprocess.run(
-            [self._program, "-Tadd", "-q", "-f", self._configuration, "-l", ldif], check=True
+            [self._program, "-Tadd", "-q", "-f", self.configuration, "-l", ldif], check=True
         )
 
     def copy_of(self, other: Slapd) -> None:
         """Take over the data of another, while both are down."""
         shutil.copytree(other.folder / "data", self.folder / "data", dirs_exist_ok=True)
 
-    def start(self) -> None:
+    def start(self, *, tls: bool = True) -> None:
         """Start and wait until it takes connections."""
-        urls = f"ldap://127.0.0.1:{self.port}/ ldaps://127.0.0.1:{self.tls_port}/"
+        ports = [self.port, self.tls_port] if tls else [self.port]
+        urls = f"ldap://127.0.0.1:{self.port}/"
+        urls += f" ldaps://127.0.0.1:{self.tls_port}/" if tls else ""
         with (self.folder / "slapd.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._program, "-f", self._configuration, "-h", urls, "-d", "0"], stderr=log
+                [self._program, "-f", self.configuration, "-h", urls, "-d", "0"], stderr=log
             )
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError):
-                for port in (self.port, self.tls_port):
+                for port in ports:
                     socket.create_connection(("127.0.0.1", port)).close()
                 return
             assert self._process.poll() is None, (self.folder / "slapd.log").read_text()
@@ -127,11 +127,15 @@ class Slapd:
             self._process.wait()
             self._process = None
 
-    def modify(self, ldif: str, *, relax: bool = False) -> None:
-        """Change entries as an administrator would; ``relax`` to set what servers set."""
+    def modify(self, ldif: str, *, relax: bool = False, manage_dsa_it: bool = False) -> None:
+        """Change entries as an administrator would.
+
+        ``relax`` is for what servers set themselves, ``manage_dsa_it`` for referrals.
+        """
         root = f"cn=root,{ldap_people.BASE}"
         url = f"ldap://127.0.0.1:{self.port}/"
         options = ["-e", "relax"] if relax else []
+        options += ["-M"] if manage_dsa_it else []
         subprocess.run(
             ["ldapmodify", "-x", "-H", url, "-D", root, "-w", "root", *options],
             input=ldif.encode(),
@@ -186,10 +190,10 @@ def another_slapd(
     """Give a function that makes another slapd with the same data, to be started and stopped."""
     made: list[Slapd] = []
 
-    def make(extra: str = "") -> Slapd:
+    def make(certificate: KeyPair = ldap_authority.server) -> Slapd:
         folder = tmp_path / f"slapd-{len(made)}"
         folder.mkdir()
-        server = Slapd(folder, ldap_authority.certificate, ldap_authority.server, extra)
+        server = Slapd(folder, ldap_authority.certificate, certificate)
         # mdb's file is consistent at any moment: a copy of a live one is a backup.
         server.copy_of(slapd)
         made.append(server)

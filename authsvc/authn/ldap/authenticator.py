@@ -201,8 +201,10 @@ def _entry_key(entry: Entry) -> str:
 
 def _password_token(token: str) -> tuple[str, str] | None:
     try:
-        text = base64.b64decode(token.encode("ascii"), validate=True).decode()
+        octets = base64.b64decode(token.encode("ascii"), validate=True)
+        username, colon, password = octets.decode().partition(":")
     except (binascii.Error, ValueError):
         return None
-    username, colon, password = text.partition(":")
-    return (username, password) if colon else None
+    # One token for one pair: b64decode takes more padding than there should be.
+    is_canonical = base64.b64encode(octets).decode() == token
+    return (username, password) if colon and is_canonical else None
