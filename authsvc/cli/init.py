@@ -98,6 +98,8 @@ def _report(result: Initialised) -> None:
             note = f" ({each.note})" if each.note else ""
             name = each.path.relative_to(result.site.folder)
             click.echo(f"{each.outcome.value:<8} {name}{note}")
+    if str(result.site.node_folder) != str(result.site.folder):
+        click.echo(f"for a node that has the folder at {result.site.node_folder} (--node-dir)")
     if not changed:
         click.echo(f"{result.site.folder}: nothing to do")
         return

@@ -27,6 +27,14 @@ def test_init_says_what_it_wrote_and_what_comes_next_and_then_that_there_is_noth
     assert (second.returncode, second.stdout) == (0, f"{tmp_path / 'site'}: nothing to do\n")
 
 
+def test_init_says_which_place_on_the_node_the_files_are_for(tmp_path: Path) -> None:
+    authsvc("init", "--dir", "site", "--node-dir", "/etc/kubernetes/authsvc", cwd=tmp_path)
+    again = authsvc("init", "--dir", "site", cwd=tmp_path)
+
+    assert "a node that has the folder at /etc/kubernetes/authsvc (--node-dir)" in again.stdout
+    assert "nothing to do" in again.stdout
+
+
 def test_what_cannot_be_done_is_one_line_and_exit_status_1(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a PEM")
     cases = (
