@@ -10,7 +10,9 @@ Nothing is started here: a worker calls `Application.start` after the fork.
 
 from __future__ import annotations
 
+import atexit
 import os
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +23,7 @@ from a2wsgi import WSGIMiddleware
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from authsvc import log
+from authsvc import certificates, log
 from authsvc.config import load
 from authsvc.errors import ConfigError, InvalidConfigurationError
 from authsvc.reloading import Reloading
@@ -49,15 +51,17 @@ class Application(Flask):
 
     def __init__(self, file: Path) -> None:
         super().__init__("authsvc", static_folder=None)
+        self._file = file
         self._service: Reloading[Service] = Reloading(
-            "configuration", lambda: build(load(file)), [file], swapped=self._swapped
+            "configuration", self._build, [file], retire=self._retire
         )
-        self._running: Service | None = None
+        self._starting = threading.Lock()
         self._started_in: int | None = None
         self._pool: Executor | None = None
         settings = self._service.load().configuration
         server = settings.server
         self.settings = settings
+        self.certificates = certificates.following(server.tls) if server.tls else None
         self._threads = server.threads
         self._decisions = DecisionLog(settings.logging.decisions)
         clients = ClientCheck(
@@ -76,9 +80,13 @@ class Application(Flask):
         self.register_blueprint(health.blueprint(self.checks))
         self.register_error_handler(HTTPException, _http_error)
         self.register_error_handler(Exception, _crash)
-        # a2wsgi has types of its own for what both specifications leave to Any.
-        rest = cast("ASGIApplication", WSGIMiddleware(cast("Any", self.wsgi_app), workers=8))
-        self._asgi = ReviewsApplication(endpoints, rest, self._executor, server.body_timeout)
+        self._asgi = ReviewsApplication(
+            endpoints,
+            dict.fromkeys(health.PATHS, _carrier(self, threads=2)),
+            _carrier(self, threads=16),
+            self._executor,
+            server.body_timeout,
+        )
 
     def __call__(self, *arguments: Any) -> Any:
         """Answer a WSGI call (environ, start_response) or an ASGI call (scope, receive, send)."""
@@ -94,28 +102,40 @@ class Application(Flask):
         """Start all that runs, once per process and never before the fork."""
         if self._started_in == os.getpid():
             return
-        self._started_in = os.getpid()
-        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="review")
-        self._decisions.start()
-        self._running = self._service.current
-        self._running.start()
-        self._service.start()
+        with self._starting:
+            if self._started_in == os.getpid():
+                return
+            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="review")
+            self._decisions.start()
+            if self.certificates is not None:
+                self.certificates.start()
+            self._service.current.start()
+            self._started_in = os.getpid()
+            self._service.start()
+        # For servers that do not say when they end.
+        atexit.register(self.close)
 
     def close(self) -> None:
         """Stop all that runs; what was decided is in the decision log afterwards."""
-        if self._started_in != os.getpid():
-            return
-        self._started_in = None
-        self._service.close()
-        if self._running is not None:
-            self._running.close()
-        if self._pool is not None:
+        with self._starting:
+            if self._pool is None:
+                return
             self._pool.shutdown(wait=False, cancel_futures=True)
-        self._decisions.close()
+            self._pool = None
+            self._service.close()
+            self._service.current.close()
+            if self.certificates is not None:
+                self.certificates.close()
+            self._decisions.close()
+            self._started_in = None
+        atexit.unregister(self.close)
 
     def checks(self) -> Sequence[Check]:
         """Return how each part that lives in files is."""
-        files = (self._service, *self._service.current.files)
+        service = self._service.current
+        files: list[Reloading[Any]] = [self._service, *service.files]
+        if self.certificates is not None:
+            files.append(self.certificates)
         return [Check(each.part, each.generation > 0, each.last_error or "") for each in files]
 
     def _executor(self) -> Executor:
@@ -123,16 +143,22 @@ class Application(Flask):
         assert self._pool is not None  # noqa: S101  made by start
         return self._pool
 
-    def _swapped(self, service: Service) -> None:
-        """Start a new service and stop the one before it."""
-        if self._started_in != os.getpid():
-            return
-        if service.configuration.server != self.settings.server:
-            _log.warning("server_settings_changed_restart_to_use_them")
-        service.start()
-        before, self._running = self._running, service
-        if before is not None:
-            before.close()
+    def _build(self) -> Service:
+        """Make a service; one that replaces another runs before it is asked anything."""
+        service = build(load(self._file))
+        if self._started_in == os.getpid():
+            try:
+                service.start()
+            except BaseException:
+                service.close()
+                raise
+        return service
+
+    def _retire(self, before: Service) -> None:
+        before.retire()
+        now = self._service.current.configuration
+        if (now.server, now.logging) != (self.settings.server, self.settings.logging):
+            _log.warning("server_or_logging_settings_changed_restart_to_use_them")
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Start and stop with the server (ASGI lifespan); nothing else but HTTP is spoken."""
@@ -144,6 +170,13 @@ class Application(Flask):
         await receive()
         self.close()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _carrier(application: Flask, threads: int) -> ASGIApplication:
+    """Return the Flask routes as an ASGI application; the threads start when they are needed."""
+    # a2wsgi has types of its own for what both specifications leave to Any.
+    middleware = WSGIMiddleware(cast("Any", application.wsgi_app), workers=threads)
+    return cast("ASGIApplication", middleware)
 
 
 def create_app(config: str | Path | None = None) -> Application:

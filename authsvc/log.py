@@ -2,14 +2,21 @@
 
 Libraries log through `logging` and come out in the same form, but never below
 WARNING: at their debug level some print requests with the credentials in them.
+For the same reason the text of an exception that is not one of ours stays out:
+a parser's error likes to quote what it choked on, which here may be a token.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+import traceback
+from collections.abc import MutableMapping
+from typing import Any
 
 import structlog
+
+from authsvc.errors import AuthsvcError
 
 
 def configure(level: str = "info", form: str = "json") -> None:
@@ -19,15 +26,12 @@ def configure(level: str = "info", form: str = "json") -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        # Plain tracebacks: the rich ones print local variables, tokens among them.
-        structlog.processors.format_exc_info,
+        _show_exception,
     ]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if form == "json"
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     structlog.configure(
         processors=[*shared, renderer],
@@ -47,3 +51,30 @@ def configure(level: str = "info", form: str = "json") -> None:
     root.setLevel(max(number, logging.WARNING))
     # The server's own words (started, stopping) are worth the level asked for.
     logging.getLogger("gunicorn.error").setLevel(max(number, logging.INFO))
+
+
+def _show_exception(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Replace ``exc_info`` by where it happened: kinds, files and lines, no values."""
+    given = event.pop("exc_info", None)
+    if isinstance(given, tuple):
+        given = given[1]
+    error = given if isinstance(given, BaseException) else sys.exc_info()[1] if given else None
+    if error is not None:
+        event["exception"] = "\n".join(_lines(error))
+    return event
+
+
+def _lines(error: BaseException) -> list[str]:
+    lines = []
+    cause: BaseException | None = error
+    while cause is not None:
+        text = f": {cause}" if isinstance(cause, AuthsvcError) else ""
+        lines.append(f"{type(cause).__module__}.{type(cause).__qualname__}{text}")
+        lines += [
+            f"  {frame.filename}:{frame.lineno} in {frame.name}"
+            for frame in traceback.extract_tb(cause.__traceback__)
+        ]
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return lines

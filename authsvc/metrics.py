@@ -2,7 +2,8 @@
 
 Under several workers prometheus-client keeps the values in files that all of
 them share; the server says where by PROMETHEUS_MULTIPROC_DIR *before* this
-module is first imported. Labels are few and closed: no user, token or
+module is first imported. Gauges are those of living workers (``live…``): what a
+dead one said last is no news. Labels are few and closed: no user, token or
 namespace ever becomes one.
 """
 
@@ -51,25 +52,25 @@ RELOAD_HEALTHY = Gauge(
     "authsvc_reload_healthy",
     "1 while the newest files of a part are in use, 0 while an older set is kept.",
     ["part"],
-    multiprocess_mode="min",
+    multiprocess_mode="livemin",
 )
 GENERATION = Gauge(
     "authsvc_generation",
     "How often a part was loaded with success since the worker started.",
     ["part"],
-    multiprocess_mode="max",
+    multiprocess_mode="livemax",
 )
 POLICY_ROWS = Gauge(
     "authsvc_policy_rows",
     "Rows of the policy in use, by type: p, g.",
     ["type"],
-    multiprocess_mode="mostrecent",
+    multiprocess_mode="livemostrecent",
 )
 CERTIFICATE_EXPIRY = Gauge(
     "authsvc_certificate_expiry_timestamp_seconds",
     "When a certificate that the service uses ends, in seconds since the epoch.",
     ["certificate"],
-    multiprocess_mode="mostrecent",
+    multiprocess_mode="livemostrecent",
 )
 OUTGOING_REQUESTS = Counter(
     "authsvc_outgoing_requests_total",
@@ -80,7 +81,7 @@ KEYS_FETCHED = Gauge(
     "authsvc_keys_fetched_timestamp_seconds",
     "When an authenticator last fetched its issuer's keys with success, in seconds since the epoch.",
     ["authenticator"],
-    multiprocess_mode="min",
+    multiprocess_mode="livemin",
 )
 LDAP_SECONDS = Histogram(
     "authsvc_ldap_duration_seconds",
@@ -102,7 +103,7 @@ LDAP_SERVER_UP = Gauge(
     "authsvc_ldap_server_up",
     "1 while an LDAP server answers, 0 after it did not, by server.",
     ["server"],
-    multiprocess_mode="min",
+    multiprocess_mode="livemin",
 )
 PASSWORD_ATTEMPTS_REFUSED = Counter(
     "authsvc_password_attempts_refused_total",
@@ -121,5 +122,5 @@ REFRESH_TOKENS_REUSED = Counter(
 STORE_UP = Gauge(
     "authsvc_store_up",
     "1 while the store of sessions answers, 0 after it did not.",
-    multiprocess_mode="min",
+    multiprocess_mode="livemin",
 )

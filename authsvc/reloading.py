@@ -62,8 +62,8 @@ class Reloading(Generic[T]):
 
     ``load`` raises an AuthsvcError where the files are not usable; any other
     exception is a fault of ours, but costs the new value only, never the old.
-    ``swapped`` is called with each new value after it is in place; ``measure``
-    publishes gauges of a value, in each process that has it.
+    ``retire`` is called with each value that was replaced, after the new one is
+    in place; ``measure`` publishes gauges of a value, in each process that has it.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Reloading(Generic[T]):
         load: Callable[[], T],
         paths: Sequence[Path],
         *,
-        swapped: Callable[[T], None] | None = None,
+        retire: Callable[[T], None] | None = None,
         measure: Callable[[T], None] | None = None,
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
@@ -81,7 +81,7 @@ class Reloading(Generic[T]):
         self.last_error: str | None = None
         self._load = load
         self._paths = tuple(paths)
-        self._swapped = swapped
+        self._retire = retire
         self._measure = measure
         self._poll_seconds = poll_seconds
         self._current: T | None = None
@@ -120,39 +120,42 @@ class Reloading(Generic[T]):
                 return False
             except Exception as error:  # noqa: BLE001  whatever it is, the last good value must stay
                 self._keep(f"{type(error).__name__} while loading")
-                _log.exception("reload_crashed", part=self.part)
+                _log.error("reload_crashed", part=self.part, exc_info=True)
                 return False
             self._take(value)
         return True
 
     def start(self) -> None:
-        """Start polling, once per process."""
-        if self._thread is None:
-            self._publish()
-            self._stop.clear()
-            self._thread = threading.Thread(
-                target=self._poll, name=f"reload-{self.part}", daemon=True
-            )
-            self._thread.start()
+        """Start polling, once per process.
+
+        What changed since the first load is taken at once: a worker that is
+        forked months after the master loaded must not answer from back then.
+        """
+        if self._thread is not None:
+            return
+        if fingerprint(self._paths) != self._seen:
+            self.reload()
+        self._publish()
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._poll, name=f"reload-{self.part}", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
-        """Stop polling."""
+        """Stop polling; what is being loaded is in place, or was given up, afterwards."""
         thread, self._thread = self._thread, None
         if thread is not None:
             self._stop.set()
-            if thread is not threading.current_thread():
-                thread.join()
+            thread.join()
 
     def _take(self, value: T) -> None:
-        self._current = value
+        replaced, self._current = self._current, value
         self.generation += 1
         self.last_error = None
         metrics.RELOADS.labels(self.part, "success").inc()
         self._publish()
-        if self.generation > 1:
+        if replaced is not None:
             _log.info("reloaded", part=self.part, generation=self.generation)
-        if self._swapped is not None:
-            self._swapped(value)
+            self._call(self._retire, replaced)
 
     def _keep(self, error: str) -> None:
         self.last_error = error
@@ -164,8 +167,17 @@ class Reloading(Generic[T]):
         # Gauges are a process's own: what was set before a fork is not the worker's.
         metrics.RELOAD_HEALTHY.labels(self.part).set(0 if self.last_error else 1)
         metrics.GENERATION.labels(self.part).set(self.generation)
-        if self._measure is not None and self._current is not None:
-            self._measure(self._current)
+        if self._current is not None:
+            self._call(self._measure, self._current)
+
+    def _call(self, hook: Callable[[T], None] | None, value: T) -> None:
+        # The value is good and in place: what fails here must not end the polling.
+        if hook is None:
+            return
+        try:
+            hook(value)
+        except Exception:  # noqa: BLE001  see above
+            _log.error("reload_hook_crashed", part=self.part, exc_info=True)
 
     def _poll(self) -> None:
         # A change is taken when two polls saw the same: an editor that writes

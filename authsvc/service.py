@@ -8,6 +8,7 @@ directory does not carry an LDAP client.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -35,6 +36,10 @@ from authsvc.interfaces import (
 )
 from authsvc.policy import PolicySnapshot, load
 from authsvc.reloading import Reloading
+
+# The longest time the API server waits for a webhook: what was asked of a
+# service before it was replaced is answered, or given up, by then.
+RETIRE_SECONDS = 30.0
 
 
 class Provider(NamedTuple):
@@ -64,6 +69,14 @@ class Service(NamedTuple):
         """Stop what its parts run."""
         for part in (*self.files, *self.parts):
             part.close()
+
+    def retire(self) -> None:
+        """Stop following files now, and close the parts once nobody waits for them any more."""
+        for file in self.files:
+            file.close()
+        timer = threading.Timer(RETIRE_SECONDS, self.close)
+        timer.daemon = True
+        timer.start()
 
 
 def build(configuration: Configuration) -> Service:

@@ -38,6 +38,9 @@ class Master(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         except AuthsvcError as error:
             _log.error("reload_failed_last_good_kept", part="server", error=str(error))
             return
+        except Exception:  # noqa: BLE001  a fault of ours must not end what works
+            _log.error("reload_crashed", part="server", exc_info=True)
+            return
         self._application = application
         self.callable = None
         super().reload()

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import gc
+import math
 from pathlib import Path
 from typing import Any
 
 from authsvc.config.model import Configuration
 from authsvc.server import shared_metrics
+from authsvc.webhook.decisionlog import CLOSE_SECONDS
+
+# What a worker may take for its end besides waiting for requests.
+CLOSING_SECONDS = math.ceil(CLOSE_SECONDS) + 3
 
 
 def gunicorn_settings(configuration: Configuration) -> dict[str, Any]:
@@ -22,8 +27,10 @@ def gunicorn_settings(configuration: Configuration) -> dict[str, Any]:
         "preload_app": True,  # errors end the start; the policy's memory is shared
         "asgi_lifespan": "off",  # the worker starts and stops the application itself
         "http_parser": "fast",
-        "keepalive": int(server.keep_alive),
-        "graceful_timeout": int(server.stop_timeout),
+        "keepalive": math.ceil(server.keep_alive),
+        # After it the master kills. The worker itself ends by stop_timeout, and
+        # then needs a moment to close its parts and write its last decisions.
+        "graceful_timeout": math.ceil(server.stop_timeout) + CLOSING_SECONDS,
         "limit_request_line": 4094,
         "limit_request_fields": 64,
         "limit_request_field_size": 8190,
@@ -39,7 +46,9 @@ def gunicorn_settings(configuration: Configuration) -> dict[str, Any]:
 
 def _pre_fork(_arbiter: object, _worker: object) -> None:
     # What is loaded by now is for good: the collector need not touch it, so
-    # the pages stay shared with the master.
+    # the pages stay shared with the master. But for what a reload has replaced
+    # since the last fork, which is thawed to be collected.
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
 

@@ -4,7 +4,7 @@
   extension);
 - a connection that sends no whole header in time is closed, and there is a
   limit to connections, so that slow clients can not hold up the rest;
-- probes may have a listener of their own, without TLS;
+- probes may have a listener of their own, without TLS and for nothing else;
 - a stopping worker closes idle connections after a moment for requests that
   are on their way, instead of waiting for the clients to go.
 
@@ -22,6 +22,7 @@ from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
 from authsvc.server import tls
+from authsvc.webhook.asgi import PROBES_ONLY
 from authsvc.webhook.clientcert import names_of
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 # For how long a stopping worker waits for requests that are on their way on
 # connections that look idle: the client cannot know yet.
 LINGER_SECONDS = 1.0
+_CHECK_SECONDS = 0.05
 
 # gunicorn looks for its C parser once and keeps what it found on the class it
 # asks, which must be its own and not the subclass below.
@@ -43,6 +45,10 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
     worker: Worker
     app: Any
 
+    def __init__(self, worker: Worker, *, probes: bool) -> None:
+        super().__init__(worker)
+        self._probes = probes
+
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Take a connection, or close it where there are too many."""
         self._timer: asyncio.TimerHandle | None = None
@@ -53,10 +59,11 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
             return
         self._refused = False
         self.worker.connections.add(self)
-        connection = transport.get_extra_info("ssl_object")
-        names = names_of(connection.getpeercert()) if connection is not None else None
         application = self.app
-        extensions = {"tls": {"client_cert_names": names}} if connection is not None else {}
+        extensions: dict[str, Any] = {PROBES_ONLY: {}} if self._probes else {}
+        connection = transport.get_extra_info("ssl_object")
+        if connection is not None:
+            extensions["tls"] = {"client_cert_names": names_of(connection.getpeercert())}
 
         async def call(scope: Scope, receive: Receive, send: Send) -> None:
             self._cancel_timer()
@@ -105,42 +112,49 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
         super().__init__(*arguments, **keywords)
         self.connections: set[Protocol] = set()
         self.header_timeout = 0.0
+        self.stop_timeout = 0.0
 
     async def _serve(self) -> None:
         application: Application = self.asgi
         settings = application.settings.server
         self.header_timeout = settings.header_timeout
-        certificates = None
+        self.stop_timeout = settings.stop_timeout
         context = None
-        if settings.tls is not None:
-            context, certificates = tls.following(settings.tls)
-            certificates.start()
-        application.start()
+        if settings.tls is not None and application.certificates is not None:
+            context = tls.entry_context(settings.tls, application.certificates)
         try:
+            application.start()
             main, *probes = self.sockets
             await self._listen(main, context)
             for socket in probes:
-                await self._listen(socket, None)
+                await self._listen(socket, None, probes=True)
             # gunicorn's own loop from here on; it finds all sockets taken care of.
             self.sockets = []
             await super()._serve()
         finally:
             application.close()
-            if certificates is not None:
-                certificates.close()
 
-    async def _listen(self, socket: Any, context: ssl.SSLContext | None) -> None:
+    async def _listen(
+        self, socket: Any, context: ssl.SSLContext | None, *, probes: bool = False
+    ) -> None:
         timeout = {} if context is None else {"ssl_handshake_timeout": self.header_timeout}
         server = await self.loop.create_server(
-            lambda: Protocol(self), sock=socket.sock, ssl=context, **timeout
+            lambda: Protocol(self, probes=probes), sock=socket.sock, ssl=context, **timeout
         )
         self.servers.append(server)
 
     async def _shutdown(self) -> None:
         for server in self.servers:
             server.close()
+        deadline = self.loop.time() + self.stop_timeout
         await asyncio.sleep(LINGER_SECONDS)
+        while not self._quick_shutdown and self.loop.time() < deadline:
+            for connection in tuple(self.connections):
+                if not connection.active:
+                    connection.transport.close()
+            if not self.connections:
+                break
+            await asyncio.sleep(_CHECK_SECONDS)
         for connection in tuple(self.connections):
-            if not connection.active:
-                connection.transport.close()
+            connection.transport.abort()
         await super()._shutdown()

@@ -2,8 +2,8 @@
 
 What waits for nothing is answered on the event loop; what may wait for a back
 end goes to a pool of threads, so that a slow directory never holds up a
-SubjectAccessReview. Everything that is no review goes on to the Flask
-application.
+SubjectAccessReview. Everything that is no review goes on to Flask, once its
+body is there: a thread never waits for a client.
 
 The client's certificate comes in the ``tls`` extension of the ASGI
 specification; ``client_cert_names`` is what `authsvc.server` adds to it.
@@ -16,77 +16,112 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from typing import Any
 
-from authsvc.webhook.reviews import Answer, Endpoint, failure
+from authsvc.webhook.reviews import Answer, Endpoint, failure, headers_of, too_large
 
 Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 ASGIApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_JSON = (b"content-type", b"application/json")
-_NOSNIFF = (b"x-content-type-options", b"nosniff")
+# The extension of a scope that came through a listener for probes alone.
+PROBES_ONLY = "authsvc.probes_only"
+
+# All that Flask answers is asked with a small form, or with nothing.
+MAX_OTHER_BODY = 64 * 1024
 
 
 class ReviewsApplication:
-    """Carries reviews to their endpoints and everything else to ``fallback``.
+    """Carries reviews to their ``endpoints``, ``probes`` and all else to Flask.
 
-    ``body_timeout``: seconds within which a whole body must have come.
+    ``probes`` have a carrier of their own, so that nothing that waits for a
+    back end can hold up a kubelet. ``body_timeout``: seconds within which a
+    whole body must have come.
     """
 
     def __init__(
         self,
         endpoints: Mapping[str, Endpoint],
+        probes: Mapping[str, ASGIApplication],
         fallback: ASGIApplication,
         pool: Callable[[], Executor],
         body_timeout: float,
     ) -> None:
         self._endpoints = dict(endpoints)
+        self._probes = dict(probes)
         self._fallback = fallback
         self._pool = pool
         self._body_timeout = body_timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = self._endpoints.get(scope["path"])
-        if endpoint is None:
-            await self._fallback(scope, receive, send)
-            return
+        path = scope["path"]
+        probe = self._probes.get(path)
+        if probe is not None:
+            await self._carry(probe, scope, receive, send)
+        elif PROBES_ONLY in (scope.get("extensions") or {}):
+            await _send(send, failure(404, "no such path"), close=True)
+        elif path in self._endpoints:
+            await self._review(self._endpoints[path], scope, receive, send)
+        else:
+            await self._carry(self._fallback, scope, receive, send)
+
+    async def _review(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
         refused = endpoint.refusal(scope["method"], client_names(scope), _content_length(scope))
         if refused is not None:
             # The body is unread, so the connection can not be used again.
             await _send(send, endpoint.count(refused), close=True)
             return
-        body = await self._read(receive, endpoint)
+        body = await self._read(receive, endpoint.max_body)
         if body is None:
             return
         if isinstance(body, Answer):
             await _send(send, endpoint.count(body), close=True)
             return
-        answer = endpoint.handler.prompt(body)
+        answer = endpoint.prompt(body)
         if answer is None:
             loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(self._pool(), endpoint.handler.handle, body)
+            answer = await loop.run_in_executor(self._pool(), endpoint.handle, body)
         await _send(send, endpoint.count(answer))
 
-    async def _read(self, receive: Receive, endpoint: Endpoint) -> bytes | Answer | None:
+    async def _carry(
+        self, application: ASGIApplication, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        if not scope["query_string"].isascii():  # WSGI has no way to say it
+            await _send(send, failure(400, "the query is not ASCII"), close=True)
+            return
+        body = await self._read(receive, MAX_OTHER_BODY)
+        if body is None:
+            return
+        if isinstance(body, Answer):
+            await _send(send, body, close=True)
+            return
+        messages = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+        async def replay() -> Message:
+            return next(messages, None) or await receive()
+
+        await application(scope, replay, send)
+
+    async def _read(self, receive: Receive, limit: int) -> bytes | Answer | None:
         """Return the body, the answer to one too large or too slow, or None: the client is gone."""
         try:
             async with asyncio.timeout(self._body_timeout):
-                return await _read_body(receive, endpoint)
+                return await _read_body(receive, limit)
         except TimeoutError:
             return failure(408, f"the body did not come within {self._body_timeout:g} seconds")
 
 
-async def _read_body(receive: Receive, endpoint: Endpoint) -> bytes | Answer | None:
+async def _read_body(receive: Receive, limit: int) -> bytes | Answer | None:
     chunks: list[bytes] = []
     size = 0
     while True:
         message = await receive()
         if message["type"] != "http.request":
             return None
-        chunk = message.get("body", b"")
+        chunk: bytes = message.get("body", b"")
         size += len(chunk)
-        if size > endpoint.max_body:
-            return endpoint.too_large()
+        if size > limit:
+            return too_large(limit)
         if not message.get("more_body", False):
             return b"".join((*chunks, chunk)) if chunks else chunk
         chunks.append(chunk)
@@ -110,9 +145,9 @@ def _content_length(scope: Scope) -> int | None:
 
 
 async def _send(send: Send, answer: Answer, *, close: bool = False) -> None:
-    status, body = answer
-    headers = [_JSON, _NOSNIFF, (b"content-length", b"%d" % len(body))]
+    headers = [(name.encode(), value.encode()) for name, value in headers_of(answer)]
+    headers.append((b"content-length", b"%d" % len(answer.body)))
     if close:
         headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from flask import Blueprint, Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
-from authsvc.webhook.reviews import Answer, Endpoint, failure
+from authsvc.webhook.clientcert import names_of
+from authsvc.webhook.reviews import Answer, Endpoint, failure, headers_of, too_large
 
-ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def blueprint(endpoints: Mapping[str, Endpoint]) -> Blueprint:
@@ -25,23 +27,28 @@ def blueprint(endpoints: Mapping[str, Endpoint]) -> Blueprint:
     return routes
 
 
-def _view(endpoint: Endpoint):  # type: ignore[no-untyped-def]  # Flask's own view type is a union of all there is
+def _view(endpoint: Endpoint) -> Callable[[], Response]:
     def view() -> Response:
         answer = endpoint.refusal(request.method, client_names(), request.content_length)
         if answer is None:
-            request.max_content_length = endpoint.max_body
-            body = request.get_data(cache=False)
-            answer = endpoint.handler.handle(body)
+            answer = _answer(endpoint)
         return respond(endpoint.count(answer))
 
     return view
 
 
+def _answer(endpoint: Endpoint) -> Answer:
+    request.max_content_length = endpoint.max_body
+    try:
+        body = request.get_data(cache=False)
+    except RequestEntityTooLarge:  # without a Content-Length that says so before
+        return too_large(endpoint.max_body)
+    return endpoint.handle(body)
+
+
 def respond(answer: Answer) -> Response:
     """Return an answer as Flask's."""
-    response = Response(answer.body, answer.status, content_type="application/json")
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
+    return Response(answer.body, answer.status, headers_of(answer))
 
 
 def client_names() -> frozenset[str] | None:
@@ -49,8 +56,6 @@ def client_names() -> frozenset[str] | None:
 
     The server says them: gunicorn's threaded worker by the socket itself.
     """
-    from authsvc.webhook.clientcert import names_of
-
     socket = request.environ.get("gunicorn.socket")
     if socket is None or not hasattr(socket, "getpeercert"):
         return None

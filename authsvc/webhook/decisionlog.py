@@ -2,13 +2,14 @@
 
 A SubjectAccessReview's line holds the review's ``spec``, so that it can be asked
 again of another policy. Lines are handed to a thread that writes them: a slow
-or full disk, or a pipe nobody reads, never holds up an answer. A file is
-followed when it is rotated away.
+or full disk, or a pipe nobody reads, never holds up an answer. A file that was
+rotated away is made anew.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import sys
 import threading
 import time
@@ -27,8 +28,11 @@ from authsvc.interfaces import Decision, Identity
 _log = structlog.get_logger()
 
 # At 20,000 decisions a second this is five seconds of a disk that hangs.
-MAX_WAITING_LINES = 100_000
+MAX_WAITING_BYTES = 64 * 1024 * 1024
+# A worker that stops is killed soon after; a pipe nobody reads must not take that time.
+CLOSE_SECONDS = 5.0
 _FLUSH_SECONDS = 0.05
+_RETRY_SECONDS = 1.0
 _ROTATION_CHECK_SECONDS = 1.0
 
 
@@ -68,21 +72,32 @@ class _Authentication(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class DecisionLog:
-    """Writes decisions to ``stdout``, to a file, or nowhere (``off``)."""
+    """Writes decisions to ``stdout``, to a file, or nowhere (``off``).
 
-    def __init__(self, target: str | Path) -> None:
+    While the target can not be written to, lines wait; those that find
+    ``max_waiting_bytes`` waiting before them are lost, and counted.
+    """
+
+    def __init__(self, target: str | Path, *, max_waiting_bytes: int = MAX_WAITING_BYTES) -> None:
         self._off = target == "off"
         self._path = target if isinstance(target, Path) else None
         self._fd: int | None = None
         self._inode: tuple[int, int] | None = None
         self._checked = 0.0
         self._failing = False
+        self._lock = threading.Lock()
         self._lines: deque[bytes] = deque()
+        self._batch: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._max_waiting_bytes = max_waiting_bytes
+        self._unwritten = memoryview(b"")
+        # Workers share a stdout: a pipe keeps up to PIPE_BUF bytes in one piece
+        # (POSIX, write), more of them may be mixed with another's.
+        self._max_piece = select.PIPE_BUF if self._path is None else 1024 * 1024
         self._encoder = msgspec.json.Encoder()
         self._ids = count(1)
         self._run = ""
-        self._second = 0
-        self._prefix = ""
+        self._second = (0, "")
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -123,29 +138,39 @@ class DecisionLog:
         self._append(record)
 
     def start(self) -> None:
-        """Open the file and start the thread that writes, once per process."""
+        """Start the thread that writes, once per process."""
         if self._off or self._thread is not None:
             return
         self._run = os.urandom(6).hex()
         self._stop.clear()
-        self._thread = threading.Thread(target=self._write_until_stopped, name="decision-log")
+        self._thread = threading.Thread(
+            target=self._write_until_stopped, name="decision-log", daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:
-        """Write what waits, and stop."""
+        """Write what waits, for as long as that takes a target that works, and stop."""
         thread, self._thread = self._thread, None
-        if thread is not None:
-            self._stop.set()
-            thread.join()
-        if self._fd is not None and self._path is not None:
+        if thread is None:
+            return
+        self._stop.set()
+        thread.join(CLOSE_SECONDS)
+        if thread.is_alive() or self._unwritten:
+            lost = len(self._batch) + len(self._lines)
+            metrics.DECISION_LOG_FAILURES.inc(lost)
+            _log.error("decision_log_closed_before_all_was_written", lines_lost=lost)
+        elif self._fd is not None:
             os.close(self._fd)
             self._fd = None
 
     def _append(self, record: msgspec.Struct) -> None:
-        if len(self._lines) >= MAX_WAITING_LINES:
-            metrics.DECISION_LOG_FAILURES.inc()
-            return
-        self._lines.append(self._encoder.encode(record))
+        line = self._encoder.encode(record)
+        with self._lock:
+            if self._waiting_bytes < self._max_waiting_bytes:
+                self._lines.append(line)
+                self._waiting_bytes += len(line) + 1
+                return
+        metrics.DECISION_LOG_FAILURES.inc()
 
     def _id(self) -> str:
         return f"{self._run}-{next(self._ids)}"
@@ -154,34 +179,45 @@ class DecisionLog:
         # The part up to the second is made once a second: strftime costs more
         # than the rest of the line.
         now = time.time()
-        second = int(now)
-        if second != self._second:
-            self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-            self._second = second
-        return f"{self._prefix}.{int((now - second) * 1000):03d}Z"
+        second, prefix = self._second
+        if int(now) != second:
+            second = int(now)
+            prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._second = (second, prefix)
+        return f"{prefix}.{int((now - second) * 1000):03d}Z"
 
     def _write_until_stopped(self) -> None:
-        while not self._stop.wait(_FLUSH_SECONDS):
+        while not self._stop.wait(_RETRY_SECONDS if self._failing else _FLUSH_SECONDS):
             self._flush()
         self._flush()
 
     def _flush(self) -> None:
-        waiting = len(self._lines)
-        if not waiting:
-            return
-        lines = [self._lines.popleft() for _ in range(waiting)]
-        lines.append(b"")
+        """Write what waits; what could not be written is kept, and goes on where it stopped."""
         try:
-            _write_all(self._descriptor(), b"\n".join(lines))
+            while self._unwritten or self._take():
+                written = os.write(self._descriptor(), self._unwritten)
+                self._unwritten = self._unwritten[written:]
         except OSError as error:
-            metrics.DECISION_LOG_FAILURES.inc(waiting)
             if not self._failing:
-                _log.error("decision_log_failed", error=error.strerror, lines_lost=waiting)
+                _log.error("decision_log_failed_lines_wait", error=error.strerror)
             self._failing = True
         else:
             if self._failing:
                 _log.info("decision_log_works_again")
             self._failing = False
+
+    def _take(self) -> bool:
+        """Take as many lines as are written in one piece."""
+        if not self._batch:
+            with self._lock:
+                self._batch, self._lines, self._waiting_bytes = self._lines, deque(), 0
+        piece = bytearray()
+        while self._batch and len(piece) + len(self._batch[0]) < self._max_piece:
+            piece += self._batch.popleft() + b"\n"
+        if self._batch and not piece:
+            piece += self._batch.popleft() + b"\n"
+        self._unwritten = memoryview(bytes(piece))
+        return bool(piece)
 
     def _descriptor(self) -> int:
         """Return what to write to; a file that was moved away or removed is made anew."""
@@ -205,9 +241,3 @@ class DecisionLog:
             status = os.fstat(self._fd)
             self._inode = (status.st_dev, status.st_ino)
         return self._fd
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]

@@ -19,6 +19,8 @@ from prometheus_client import (
 )
 from prometheus_client import REGISTRY as PROCESS_REGISTRY
 
+PATHS = ("/livez", "/readyz", "/healthz", "/metrics")
+
 
 class Check(NamedTuple):
     """How a part is; ready with a ``detail``: it works, but not by its newest files."""

@@ -6,11 +6,16 @@ check: method, client certificate, size.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import structlog
+
 from authsvc import metrics
 from authsvc.api import meta
+
+_log = structlog.get_logger()
 
 
 class Answer(NamedTuple):
@@ -23,6 +28,20 @@ class Answer(NamedTuple):
 def failure(status: int, message: str) -> Answer:
     """Return a failure as a Kubernetes Status."""
     return Answer(status, meta.status(status, message))
+
+
+def too_large(limit: int) -> Answer:
+    """Return the answer to a body over ``limit`` bytes."""
+    return failure(413, f"the body is over {limit} bytes")
+
+
+_HEADERS = (("content-type", "application/json"), ("x-content-type-options", "nosniff"))
+_HEADERS_405 = (*_HEADERS, ("allow", "POST"))  # RFC 9110 15.5.6
+
+
+def headers_of(answer: Answer) -> Sequence[tuple[str, str]]:
+    """Return an answer's headers, but for those of its framing."""
+    return _HEADERS_405 if answer.status == 405 else _HEADERS
 
 
 class ReviewHandler(Protocol):
@@ -66,12 +85,12 @@ class Endpoint:
         self, name: str, handler: ReviewHandler, clients: ClientCheck, max_body: int
     ) -> None:
         self.name = name
-        self.handler = handler
         self.max_body = max_body
+        self._handler = handler
         self._clients = clients
         self._answered = {
             status: metrics.REQUESTS.labels(name, str(status))
-            for status in (200, 400, 401, 403, 405, 408, 411, 413, 503)
+            for status in (200, 400, 401, 403, 405, 408, 413, 503)
         }
 
     def refusal(
@@ -84,12 +103,28 @@ class Endpoint:
         if method != "POST":
             return failure(405, f"{method} is not supported, a review is asked with POST")
         if content_length is not None and content_length > self.max_body:
-            return self.too_large()
+            return too_large(self.max_body)
         return None
 
-    def too_large(self) -> Answer:
-        """Return the answer to a body over the limit."""
-        return failure(413, f"the body is over {self.max_body} bytes")
+    def prompt(self, body: bytes) -> Answer | None:
+        """Answer at once, or return None where that would mean to wait for a back end."""
+        try:
+            return self._handler.prompt(body)
+        except Exception:  # noqa: BLE001  see _crashed
+            return self._crashed()
+
+    def handle(self, body: bytes) -> Answer:
+        """Answer, however long it takes."""
+        try:
+            return self._handler.handle(body)
+        except Exception:  # noqa: BLE001  see _crashed
+            return self._crashed()
+
+    def _crashed(self) -> Answer:
+        # A fault of ours. 503 without Retry-After: the API server would ask a
+        # 500 five times, and keep its user waiting for 4.5 s.
+        _log.error("review_crashed", endpoint=self.name, exc_info=True)
+        return failure(503, "the review could not be answered")
 
     def count(self, answer: Answer) -> Answer:
         """Count an answer on its way out."""

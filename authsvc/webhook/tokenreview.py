@@ -71,7 +71,6 @@ class TokenReviewHandler:
         except (BackendError, NotReadyError) as error:
             _log.error("tokenreview_failed", error=str(error))
         except Exception:  # noqa: BLE001  a fault of ours: no one gets in, and no verdict is cached
-            # Without the exception's text: it may quote what it choked on.
             _log.error("tokenreview_crashed", exc_info=True)
         else:
             return self._verdict(review, identity, started, cached=False)

@@ -1,0 +1,93 @@
+"""The listener's certificates, made into what a TLS handshake needs.
+
+A context is replaced whole when its files change: a CA that was taken out must
+not be trusted any more, and OpenSSL can add to a context's CAs but not take
+away. How a listener changes contexts is the server's matter.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+
+from authsvc import metrics
+from authsvc.config.model import TLSSettings
+from authsvc.errors import ConfigError, InvalidConfigurationError
+from authsvc.reloading import Reloading
+
+_VERSIONS = {"VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLSVersion.TLSv1_3}
+
+
+class Certificates(NamedTuple):
+    """A context made of the files, and when the first certificate of each file ends.
+
+    ``ends``: seconds since the epoch, by ``server`` and ``client-ca``.
+    """
+
+    context: ssl.SSLContext
+    ends: Mapping[str, float]
+
+
+def load(settings: TLSSettings) -> Certificates:
+    """Load the files.
+
+    Raises:
+        InvalidConfigurationError: they do not fit each other, or cannot be read.
+    """
+    try:
+        context = bare_context(settings)
+        # A password of ours, so that OpenSSL never asks the terminal for one.
+        context.load_cert_chain(settings.cert_file, settings.key_file, password="")
+        context.load_verify_locations(settings.client_ca_file)
+        ends = {"server": _end(settings.cert_file), "client-ca": _end(settings.client_ca_file)}
+    except (OSError, ValueError) as error:
+        # ssl.SSLError is an OSError; neither quotes the key.
+        raise InvalidConfigurationError(
+            [ConfigError("server.tls", f"{settings.cert_file}, its key or the client CA: {error}")]
+        ) from None
+    return Certificates(context, ends)
+
+
+def bare_context(settings: TLSSettings) -> ssl.SSLContext:
+    """Return a context with all that holds for each handshake, and no certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = _VERSIONS[settings.min_version]
+    # Optional, as probes have no certificate; that reviews have one is checked
+    # before they are read. One that is given but not good ends the handshake.
+    context.verify_mode = ssl.CERT_OPTIONAL
+    # No session is resumed: a resumed one would skip the check of the client's
+    # certificate, which may have lost its CA by then.
+    context.num_tickets = 0
+    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def following(settings: TLSSettings) -> Reloading[Certificates]:
+    """Return what holds the newest good certificates.
+
+    Raises:
+        InvalidConfigurationError: there are none to begin with.
+    """
+    newest = Reloading(
+        "certificates",
+        lambda: load(settings),
+        [settings.cert_file, settings.key_file, settings.client_ca_file],
+        measure=_measure,
+    )
+    newest.load()
+    return newest
+
+
+def _end(file: Path) -> float:
+    certificates = x509.load_pem_x509_certificates(file.read_bytes())
+    return min(certificate.not_valid_after_utc.timestamp() for certificate in certificates)
+
+
+def _measure(certificates: Certificates) -> None:
+    for name, end in certificates.ends.items():
+        metrics.CERTIFICATE_EXPIRY.labels(name).set(end)
