@@ -11,6 +11,11 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from authsvc.attempts import Curve
+from authsvc.issuer.settings import IssuerSettings
+from authsvc.store.redis import RedisSettings
+from authsvc.store.sqlite import SQLiteSettings
+
 
 @dataclass(frozen=True, slots=True)
 class TLSSettings:
@@ -65,11 +70,15 @@ class NamedAuthenticator:
 
 @dataclass(frozen=True, slots=True)
 class AuthenticationSettings:
-    """``audiences``: what this service vouches for; empty leaves it to the API server."""
+    """``audiences``: what this service vouches for; empty leaves it to the API server.
+
+    ``password_attempts``: how guessing at one user is slowed.
+    """
 
     audiences: tuple[str, ...]
     cache: CacheSettings
     authenticators: tuple[NamedAuthenticator, ...]
+    password_attempts: Curve
 
 
 class Mode(Enum):
@@ -89,6 +98,15 @@ class AuthorizationSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class IssuingSettings:
+    """``passwords`` and ``exchange`` name authenticators: whose passwords and tokens are taken."""
+
+    issuer: IssuerSettings
+    passwords: tuple[str, ...]
+    exchange: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LoggingSettings:
     """``decisions``: ``stdout``, ``off``, or a file."""
 
@@ -99,10 +117,15 @@ class LoggingSettings:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """All of it. ``file`` is where it was read from."""
+    """All of it. ``file`` is where it was read from.
+
+    ``store`` None: nothing is shared by workers. ``issuing`` None: no tokens are issued.
+    """
 
     file: Path
     server: ServerSettings
     authentication: AuthenticationSettings
     authorization: AuthorizationSettings
     logging: LoggingSettings
+    store: SQLiteSettings | RedisSettings | None = None
+    issuing: IssuingSettings | None = None

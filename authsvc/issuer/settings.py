@@ -64,3 +64,8 @@ class IssuerSettings:
     def key_overlap(self) -> float:
         """How long a superseded key goes on verifying: as long as its last token lives."""
         return self.access_token_ttl + 2 * self.clock_skew
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedSettings:
+    """An authenticator of the issuer's tokens. There is nothing to set: all is the issuer's."""

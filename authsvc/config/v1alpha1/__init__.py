@@ -12,8 +12,10 @@ from authsvc.config.decode import Place, Wire
 from authsvc.config.model import Configuration
 from authsvc.config.v1alpha1.authentication import Authentication
 from authsvc.config.v1alpha1.authorization import Authorization
+from authsvc.config.v1alpha1.issuer import Issuer
 from authsvc.config.v1alpha1.logging import Logging
 from authsvc.config.v1alpha1.server import Server
+from authsvc.config.v1alpha1.store import Store
 
 API_VERSION = "config.authsvc.io/v1alpha1"
 
@@ -27,13 +29,23 @@ class AuthsvcConfiguration(Wire, frozen=True):
     authentication: Authentication = Authentication()
     authorization: Authorization = Authorization()
     logging: Logging = Logging()
+    store: Store | None = None
+    issuer: Issuer | None = None
 
     def to_configuration(self, file: Path, at: Place) -> Configuration:
         """Convert to the internal model; errors are recorded at ``at``."""
+        issuer, store = self.issuer, self.store
+        types = self.authentication.types()
+        if issuer is not None and store is None:
+            at.field("store").error("required by issuer, which keeps its sessions there")
+        if issuer is None and "Issued" in types.values():
+            at.field("issuer").error("required by an authenticator of type Issued")
         return Configuration(
             file=file,
             server=self.server.to_settings(at.field("server")),
             authentication=self.authentication.to_settings(at.field("authentication")),
             authorization=self.authorization.to_settings(at.field("authorization")),
             logging=self.logging.to_settings(at.field("logging")),
+            store=None if store is None else store.to_settings(at.field("store")),
+            issuing=None if issuer is None else issuer.to_settings(at.field("issuer"), types),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Annotated, Literal, Protocol
 
 import msgspec
@@ -10,6 +10,8 @@ import msgspec
 from authsvc.authn.static import StaticTokensSettings
 from authsvc.config.decode import Duration, Place, Wire, readable, seconds
 from authsvc.config.model import AuthenticationSettings, CacheSettings, NamedAuthenticator
+from authsvc.config.v1alpha1.attempts import Attempts
+from authsvc.config.v1alpha1.issuer import Issued, StaticPasswords
 
 
 class Cache(Wire, frozen=True):
@@ -42,7 +44,9 @@ class Authenticator(Wire, frozen=True):
     """One provider: an envelope, and under the field of its type what that type needs."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
-    type: Literal["StaticTokens"]
+    type: Literal["Issued", "StaticPasswords", "StaticTokens"]
+    issued: Issued | None = None
+    static_passwords: StaticPasswords | None = None
     static_tokens: StaticTokens | None = None
 
     def to_settings(self, at: Place) -> NamedAuthenticator | None:
@@ -56,7 +60,7 @@ class Authenticator(Wire, frozen=True):
         for name in given:
             if name != expected:
                 at.field(name).error(f"does not belong to type {self.type}")
-        provider = given.get(expected)
+        provider = given.get(expected) or _NOTHING_TO_SAY.get(self.type)
         if provider is None:
             at.field(expected).error(f"required for type {self.type}")
             return None
@@ -68,6 +72,9 @@ def field_of(type_: str) -> str:
     return _FIELDS.get(type_, type_[0].lower() + type_[1:])
 
 
+# Types that need nothing: their field may be left out.
+_NOTHING_TO_SAY: Mapping[str, _Provider] = {"Issued": Issued()}
+
 # Where a type's name is an abbreviation or a brand, the rule above would misspell it.
 _FIELDS = {"LDAP": "ldap", "OIDC": "oidc", "GitHub": "github", "GitLab": "gitlab"}
 
@@ -77,7 +84,12 @@ class Authentication(Wire, frozen=True):
 
     audiences: tuple[str, ...] = ()
     cache: Cache = Cache()
+    password_attempts: Attempts = Attempts()
     authenticators: tuple[Authenticator, ...] = ()
+
+    def types(self) -> dict[str, str]:
+        """Return the types of the authenticators by name."""
+        return {each.name: each.type for _, each in readable(self.authenticators)}
 
     def to_settings(self, at: Place) -> AuthenticationSettings:
         """Convert to the internal model."""
@@ -93,5 +105,8 @@ class Authentication(Wire, frozen=True):
             if settings is not None:
                 authenticators.append(settings)
         return AuthenticationSettings(
-            self.audiences, self.cache.to_settings(), tuple(authenticators)
+            self.audiences,
+            self.cache.to_settings(),
+            tuple(authenticators),
+            self.password_attempts.to_settings(at.field("passwordAttempts")),
         )
