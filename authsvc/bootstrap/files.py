@@ -62,7 +62,7 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.written: list[Written] = []
-        with _reported(root):
+        with reported(root):
             root.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
             status = root.stat()
         self.owner = (status.st_uid, status.st_gid)
@@ -85,7 +85,7 @@ class Folder:
         if not _exists(path):
             self.replace(name, content.encode(), PUBLIC)
             return
-        with _reported(path):
+        with reported(path):
             present = path.read_bytes().decode("utf-8", "replace")
         if present == content:
             self._record(path, Outcome.KEPT)
@@ -98,7 +98,7 @@ class Folder:
         """Put a file in place, whatever was there."""
         path = self.root / name
         outcome = Outcome.UPDATED if _exists(path) else Outcome.CREATED
-        with _reported(path):
+        with reported(path):
             self._make_parents(path)
             self._write(path, content, mode)
         self._record(path, outcome, note)
@@ -110,7 +110,7 @@ class Folder:
     def keep_secret(self, name: str) -> None:
         """Leave a secret as it is, but for permissions that let others read it."""
         path = self.root / name
-        with _reported(path):
+        with reported(path):
             if path.stat().st_mode & 0o077:
                 path.chmod(SECRET)
                 self._record(path, Outcome.UPDATED, "others could read it")
@@ -178,7 +178,7 @@ def _digest(text: str) -> str:
 
 
 def _exists(path: Path) -> bool:
-    with _reported(path):
+    with reported(path):
         return path.exists()
 
 
@@ -187,7 +187,7 @@ def _is_root() -> bool:
 
 
 @contextmanager
-def _reported(path: Path) -> Iterator[None]:
+def reported(path: Path) -> Iterator[None]:
     """Say what the system refuses in one line with its place."""
     try:
         yield

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from authsvc.bootstrap import apiserver, kubeconfig, site, starter, targets
-from authsvc.bootstrap.files import Folder, Written
+from authsvc.bootstrap.files import Folder, Written, reported
 from authsvc.bootstrap.kubeconfig import Review
 from authsvc.bootstrap.material import Material, OwnAuthority
 from authsvc.bootstrap.site import Site, Wanted
@@ -38,11 +38,28 @@ def initialise(
         ConfigError: what cannot be done, with its place. Files written until
             then are whole.
     """
+    with reported(directory):
+        return _initialise(
+            directory.absolute(),
+            wanted or Wanted(),
+            own_authority,
+            issuer,
+            now or datetime.now(UTC),
+        )
+
+
+def _initialise(
+    directory: Path,
+    wanted: Wanted,
+    own_authority: OwnAuthority | None,
+    issuer: apiserver.Issuer | None,
+    now: datetime,
+) -> Initialised:
     # What can be refused is, before the first file is written.
     config = None if issuer is None else apiserver.authentication_config(issuer)
-    folder = Folder(directory.absolute())
-    found = site.resolve(folder.root, folder.owner, wanted or Wanted())
-    Material(folder, now or datetime.now(UTC)).ensure(found.hosts, own_authority)
+    folder = Folder(directory)
+    found = site.resolve(folder.root, folder.owner, wanted)
+    Material(folder, now).ensure(found.hosts, own_authority)
     for name, review in (
         (site.AUTHENTICATION_KUBECONFIG, Review.AUTHENTICATION),
         (site.AUTHORIZATION_KUBECONFIG, Review.AUTHORIZATION),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from pathlib import Path, PurePosixPath
 
@@ -108,7 +107,9 @@ def _report(result: Initialised) -> None:
 
 def _next_steps(site: Site) -> str:
     def path(name: str) -> str:
-        return shlex.quote(os.path.relpath(site.folder / name))
+        full = site.folder / name
+        here = Path.cwd()
+        return shlex.quote(str(full.relative_to(here) if full.is_relative_to(here) else full))
 
     steps = [f"say who may do what:  {path('tokens.csv')} and {path('policy')}"]
     if site.target in {Target.KUBEADM, Target.KIND} and site.owner[0] == 0:

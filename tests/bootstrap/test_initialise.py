@@ -257,6 +257,19 @@ def test_a_folder_that_cannot_be_is_an_error_with_its_path(tmp_path: Path) -> No
         initialise(tmp_path / "file/authsvc", now=NOW)
 
 
+def test_what_the_system_refuses_is_an_error_with_its_path_wherever_it_is_refused(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Root may read everything, and tests may be run by root: so the refusal is made here.
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+
+    with pytest.raises(ConfigError, match=r"authsvc/.*: permission denied"):
+        initialise(site, now=NOW)
+
+
 def test_a_symbolic_link_in_place_of_a_folder_is_not_written_through(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
