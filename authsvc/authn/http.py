@@ -9,13 +9,10 @@ caller's business.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlencode, urlsplit
 
@@ -23,6 +20,7 @@ import httpcore
 
 from authsvc import __version__, metrics
 from authsvc.authn.deadline import DeadlineBackend
+from authsvc.authn.http_settings import HTTPSettings, url_fault
 from authsvc.errors import BackendError, ConfigError, InvalidConfigurationError
 
 _HEADERS = [
@@ -33,25 +31,6 @@ _HEADERS = [
 # A connection that died while it was idle; the answer of a server that is up
 # never looks like this.
 _DIED = (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError)
-
-
-@dataclass(frozen=True, slots=True)
-class HTTPSettings:
-    """How to reach a provider.
-
-    ``ca_file`` and ``ca_data`` (PEM) replace the system's certificate
-    authorities. ``proxy`` is an HTTP proxy's URL, which may hold a user and a
-    password. ``timeout``: seconds for the whole of an exchange, or of all
-    exchanges that one token needs.
-    """
-
-    ca_file: Path | None = None
-    ca_data: str = ""
-    client_cert_file: Path | None = None
-    client_key_file: Path | None = None
-    proxy: str = ""
-    timeout: float = 5.0
-    max_response: int = 1024 * 1024
 
 
 class Response(NamedTuple):
@@ -83,29 +62,6 @@ class Response(NamedTuple):
         if not isinstance(document, dict):
             raise BackendError(f"{self.url}: the answer is not a JSON object")
         return document
-
-
-def url_fault(url: str) -> str | None:
-    """Say what keeps a URL from being asked: https is required but for loopback."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return "not a URL"
-    if parts.scheme not in {"https", "http"} or not host or not url.isprintable() or " " in url:
-        return "expected an https:// URL"
-    if parts.username is not None or parts.password is not None or parts.fragment:
-        return "must hold no user, password or fragment"
-    if parts.scheme == "http" and not _is_loopback(host):
-        return "https is required (plain http is for loopback only)"
-    return None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class HTTPClient:

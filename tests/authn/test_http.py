@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from authsvc.authn.http import HTTPClient, HTTPSettings, url_fault
+from authsvc.authn.http import HTTPClient
+from authsvc.authn.http_settings import HTTPSettings, url_fault
 from authsvc.errors import BackendError, InvalidConfigurationError
 from tests.parts.certificates import Authority
 from tests.parts.web_server import Answer, NewWebServer

@@ -5,17 +5,3 @@ may come in is a matter of membership: at least one organisation or group must
 be configured, and only what is in those becomes a group here, since anybody
 can make an organisation of any free name.
 """
-
-from __future__ import annotations
-
-from authsvc.authn.forge.github import GitHubAuthenticator
-from authsvc.authn.forge.gitlab import GitLabAuthenticator
-from authsvc.authn.forge.settings import GitHubApp, GitHubSettings, GitLabSettings
-
-__all__ = [
-    "GitHubApp",
-    "GitHubAuthenticator",
-    "GitHubSettings",
-    "GitLabAuthenticator",
-    "GitLabSettings",
-]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from authsvc.authn.claims import ClaimMapping, ClaimMappings, GroupsMapping
-from authsvc.authn.http import HTTPSettings
+from authsvc.authn.http_settings import HTTPSettings
 
 
 def mappings(name: str, prefix: str) -> ClaimMappings:

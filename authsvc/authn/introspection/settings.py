@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 
 from authsvc.authn.claims import ClaimMappings, ClaimRule, UserRule
-from authsvc.authn.http import HTTPSettings
+from authsvc.authn.http_settings import HTTPSettings
 
 
 class ClientMethod(Enum):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Literal, get_args
 
 from authsvc.authn.claims import ClaimMappings, ClaimRule, UserRule
-from authsvc.authn.http import HTTPSettings
+from authsvc.authn.http_settings import HTTPSettings
 
 # Asymmetric ones only (RFC 7518 3.1, RFC 8037, RFC 9864): a verifier that also
 # took HS256 could be handed a token signed with the public key as the secret.
-ALGORITHMS = (
+Algorithm = Literal[
     "RS256",
     "RS384",
     "RS512",
@@ -22,7 +23,8 @@ ALGORITHMS = (
     "ES512",
     "EdDSA",
     "Ed25519",
-)
+]
+ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
 
 class TokenType(Enum):
@@ -54,7 +56,7 @@ class OIDCSettings:
     api_audiences: tuple[str, ...] = ()
     claim_rules: tuple[ClaimRule, ...] = ()
     user_rules: tuple[UserRule, ...] = ()
-    algorithms: tuple[str, ...] = ALGORITHMS
+    algorithms: tuple[Algorithm, ...] = ALGORITHMS
     token_type: TokenType = TokenType.ANY
     clock_skew: float = 10.0
     refresh_interval: float = 300.0

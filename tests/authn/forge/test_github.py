@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from authsvc.authn.forge import GitHubApp, GitHubAuthenticator, GitHubSettings
+from authsvc.authn.forge.github import GitHubAuthenticator
+from authsvc.authn.forge.settings import GitHubApp, GitHubSettings
 from authsvc.errors import BackendError
 from authsvc.interfaces import TokenAuthenticator, UserInfo
 from tests.contract.token_authenticator import TokenAuthenticatorContract

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from authsvc.authn.forge import GitLabAuthenticator, GitLabSettings
+from authsvc.authn.forge.gitlab import GitLabAuthenticator
+from authsvc.authn.forge.settings import GitLabSettings
 from authsvc.errors import BackendError
 from authsvc.interfaces import TokenAuthenticator, UserInfo
 from tests.contract.token_authenticator import TokenAuthenticatorContract

@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from joserfc.jwk import ECKey
 
 from authsvc.authn.claims import ClaimMapping, ClaimMappings, ClaimRule, GroupsMapping
-from authsvc.authn.http import HTTPSettings
-from authsvc.authn.introspection import (
+from authsvc.authn.http_settings import HTTPSettings
+from authsvc.authn.introspection.authenticator import IntrospectionAuthenticator
+from authsvc.authn.introspection.settings import (
     ClientAuthentication,
     ClientMethod,
-    IntrospectionAuthenticator,
     IntrospectionSettings,
 )
 from authsvc.errors import BackendError, InvalidConfigurationError

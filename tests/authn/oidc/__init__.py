@@ -9,7 +9,7 @@ from joserfc import jwt
 from joserfc.jws import JWSRegistry
 
 from authsvc.authn.claims import ClaimMapping, ClaimMappings, GroupsMapping
-from authsvc.authn.oidc import OIDCSettings
+from authsvc.authn.oidc.settings import OIDCSettings
 from tests.parts.openid_provider import OpenIDProvider
 
 AUDIENCE = "kubernetes"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from authsvc.authn.oidc import OIDCAuthenticator
+from authsvc.authn.oidc.authenticator import OIDCAuthenticator
 from tests.authn.oidc import settings_for
 from tests.parts.openid_provider import OpenIDProvider
 

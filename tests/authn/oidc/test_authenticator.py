@@ -15,7 +15,8 @@ from authsvc.authn.claims import (
     UserRule,
 )
 from authsvc.authn.expressions import Expression, Result, Variable
-from authsvc.authn.oidc import OIDCAuthenticator, TokenType
+from authsvc.authn.oidc.authenticator import OIDCAuthenticator
+from authsvc.authn.oidc.settings import TokenType
 from authsvc.interfaces import TokenAuthenticator, UserInfo
 from tests.authn.oidc import AUDIENCE, MAPPINGS, sign
 from tests.authn.oidc.conftest import NewOIDC

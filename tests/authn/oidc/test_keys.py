@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from joserfc.jwk import ECKey
 
-from authsvc.authn.http import HTTPSettings
+from authsvc.authn.http_settings import HTTPSettings
 from authsvc.errors import BackendError
 from tests.authn.oidc import sign
 from tests.authn.oidc.conftest import NewOIDC

@@ -1,0 +1,104 @@
+"""What a directory adds to an identity that somebody else vouched for.
+
+A provider of tokens knows who somebody is; the directory knows whether they
+still are, and in which groups. The directory is asked for each identity anew,
+so a user who is disabled there is out as soon as the cache forgets, whatever
+their token says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from authsvc.authn.checks import (
+    Check,
+    Explaining,
+    Explanation,
+    Refused,
+    Report,
+    explanation,
+    verdict,
+)
+from authsvc.authn.routing import Route
+from authsvc.interfaces import Identity, TokenAuthenticator, UserInfo, UserLookup
+
+
+class UnknownUsers(Enum):
+    """What becomes of those whom the directory does not know, or who are disabled there."""
+
+    REFUSE = "Refuse"
+    KEEP = "Keep"
+
+
+@dataclass(frozen=True, slots=True)
+class EnrichmentSettings:
+    """``authenticator`` names the directory; ``strip_prefix`` is what its names lack."""
+
+    authenticator: str
+    strip_prefix: str = ""
+    unknown_users: UnknownUsers = UnknownUsers.REFUSE
+
+
+class EnrichedTokenAuthenticator:
+    """Adds the groups that a directory knows, and refuses those it does not know."""
+
+    def __init__(
+        self,
+        authenticator: TokenAuthenticator,
+        users: UserLookup,
+        settings: EnrichmentSettings,
+        name: str,
+    ) -> None:
+        self._authenticator = authenticator
+        self._users = users
+        self._settings = settings
+        self._name = name
+
+    def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:
+        """Return whose token this is, with the groups of the directory.
+
+        Raises:
+            BackendError: the provider or the directory could not answer.
+        """
+        identity = self._authenticator.authenticate_token(token, audiences)
+        if identity is None:
+            return None
+        return verdict(self._name, lambda report: self._enrich(identity, report))
+
+    def route(self, token: str) -> Route:
+        """Take what the authenticator of tokens takes."""
+        if isinstance(self._authenticator, Explaining):
+            return self._authenticator.route(token)
+        return Route(True, "it looks at every token")
+
+    def explain(self, token: str, audiences: Sequence[str]) -> Explanation:
+        """Authenticate the token and tell each step."""
+        inner = self._authenticator
+        if isinstance(inner, Explaining):
+            before = inner.explain(token, audiences)
+        else:
+            identity = inner.authenticate_token(token, audiences)
+            before = Explanation((Check("token", identity is not None, ""),), identity)
+        known = before.identity
+        if known is None:
+            return before
+        after = explanation(lambda report: self._enrich(known, report))
+        return Explanation(before.checks + after.checks, after.identity)
+
+    def _enrich(self, identity: Identity, report: Report) -> Identity:
+        directory = self._settings.authenticator
+        username = identity.user.username.removeprefix(self._settings.strip_prefix)
+        found = self._users.lookup(username)
+        if found is None:
+            if self._settings.unknown_users is UnknownUsers.REFUSE:
+                raise Refused("directory", f"{directory} does not know {username}, or no longer")
+            report("directory", f"{directory} does not know {username}")
+            return identity
+        report(
+            "directory", f"{directory} knows {username}: {', '.join(found.groups) or 'no group'}"
+        )
+        user: UserInfo = identity.user
+        groups = tuple(sorted({*user.groups, *found.groups}))
+        return identity._replace(user=user._replace(groups=groups))
