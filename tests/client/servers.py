@@ -51,12 +51,11 @@ class TLSServer:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
                 asked = Asked(
                     str(self.command),
                     urlsplit(self.path).path,
                     self.headers.get("Authorization", ""),
-                    self.rfile.read(length).decode(),
+                    self._body().decode(),
                 )
                 server.asked.append(asked)
                 given = server.answer(asked)
@@ -70,6 +69,16 @@ class TLSServer:
                 self.wfile.write(content)
 
             do_POST = do_GET  # noqa: N815  # named by http.server
+
+            def _body(self) -> bytes:
+                if self.headers.get("Transfer-Encoding") != "chunked":
+                    return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                body = b""  # `kubectl create --raw` does not know how long it is
+                while length := int(self.rfile.readline(), 16):
+                    body += self.rfile.read(length)
+                    self.rfile.readline()
+                self.rfile.readline()
+                return body
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its signature
                 pass

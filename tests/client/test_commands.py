@@ -1,0 +1,373 @@
+"""`kubectl authsvc …` with the real kubectl: setup, status, logout, whoami, can-i."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from authsvc.client.kubectl import INSTALL_HINT
+from tests.client.conftest import Person
+from tests.client.servers import Answer, APIServer, Issuer
+
+
+@pytest.fixture
+def logged_in(alice: Person, issuer: Issuer, api_server: APIServer) -> tuple[str, ...]:
+    """A kubeconfig, and a session that is good."""
+    settings = (
+        f"--issuer={issuer.url}",
+        f"--certificate-authority={alice.authority}",
+        "--keyring=never",
+    )
+    alice.kubeconfig(api_server.url, *settings, provideClusterInfo=False)
+    issuer.refresh_tokens.add("refresh-0")
+    now = time.time()
+    alice.keep(
+        settings,
+        obtained_at=now,
+        good_until=now + 600,
+        refresh_token="refresh-0",
+        revocation_endpoint=f"{issuer.url}/revoke",
+    )
+    return settings
+
+
+def _config(alice: Person, *options: str) -> dict[str, Any]:
+    shown = alice.kubectl("config", "view", "--raw", "-o", "json", *options)
+    config = json.loads(shown.stdout)
+    assert isinstance(config, dict)
+    return config
+
+
+class TestSetup:
+    """`kubectl authsvc setup`."""
+
+    def test_writes_a_user_entry_that_says_all_that_kubectl_needs(self, alice: Person) -> None:
+        done = alice.kubectl("authsvc", "setup", "--issuer=https://a.test", "--scopes=openid a,b")
+
+        assert done.returncode == 0, done.stderr
+        assert "Now run: kubectl config set-context --current --user=authsvc" in done.stderr
+        assert _config(alice)["users"][0] == {
+            "name": "authsvc",
+            "user": {
+                "exec": {
+                    "apiVersion": "client.authentication.k8s.io/v1",
+                    "command": "kubectl-authsvc",
+                    "args": ["get-token", "--issuer=https://a.test", "--scopes=openid a,b"],
+                    "env": None,
+                    "installHint": INSTALL_HINT,
+                    "interactiveMode": "IfAvailable",
+                    "provideClusterInfo": True,
+                }
+            },
+        }
+        assert (alice.home / ".kube" / "config").stat().st_mode & 0o777 == 0o600
+
+    def test_leaves_everything_else_in_the_kubeconfig_as_it_was(self, alice: Person) -> None:
+        alice.kubeconfig("https://cluster.test", extension={"issuer": "https://a.test"})
+        before = _config(alice)
+
+        alice.kubectl("authsvc", "setup", "--name=new")
+
+        after = _config(alice)
+        assert [user["name"] for user in after["users"]] == ["alice", "new"]
+        assert {**after, "users": None} == {**before, "users": None}
+        assert after["users"][0] == before["users"][0]
+
+    def test_run_again_replaces_the_entry(self, alice: Person) -> None:
+        for issuer in ("https://a.test", "https://b.test"):
+            alice.kubectl("authsvc", "setup", f"--issuer={issuer}")
+
+        (user,) = _config(alice)["users"]
+        assert user["user"]["exec"]["args"] == ["get-token", "--issuer=https://b.test"]
+
+    def test_can_write_and_use_a_context(self, alice: Person, api_server: APIServer) -> None:
+        alice.kubeconfig(api_server.url)
+
+        done = alice.kubectl("authsvc", "setup", "--issuer=https://a.test", "--context=mine")
+
+        assert done.returncode == 0, done.stderr
+        config = _config(alice)
+        assert config["current-context"] == "mine"
+        assert config["contexts"][0] == {
+            "name": "mine",
+            "context": {"cluster": "test", "user": "authsvc"},
+        }
+
+    def test_takes_paths_that_hold_from_any_folder(self, alice: Person) -> None:
+        done = alice.kubectl(
+            "authsvc", "setup", "--issuer=https://a.test", "--certificate-authority=~/ca.pem"
+        )
+
+        assert done.returncode == 0, done.stderr
+        arguments = _config(alice)["users"][0]["user"]["exec"]["args"]
+        assert f"--certificate-authority={alice.home}/ca.pem" in arguments
+
+    def test_writes_to_the_file_that_is_named_and_keeps_a_link_a_link(
+        self, alice: Person, tmp_path: Path
+    ) -> None:
+        target, link = tmp_path / "target", tmp_path / "link"
+        link.symlink_to(target)
+
+        done = alice.kubectl("authsvc", "setup", "--issuer=https://a.test", f"--kubeconfig={link}")
+
+        assert done.returncode == 0, done.stderr
+        assert link.is_symlink()
+        assert _config(alice, f"--kubeconfig={target}")["users"][0]["name"] == "authsvc"
+        assert not (alice.home / ".kube" / "config").exists()
+
+    def test_writes_to_the_first_file_of_kubeconfig(self, alice: Person, tmp_path: Path) -> None:
+        first, second = tmp_path / "first", tmp_path / "second"
+        second.write_text('{"apiVersion": "v1", "kind": "Config"}')
+        alice.environment["KUBECONFIG"] = f"{first}:{second}"
+
+        alice.kubectl("authsvc", "setup", "--issuer=https://a.test")
+
+        assert not first.exists(), "as kubectl does: the first that exists"
+        assert "authsvc" in second.read_text()
+
+    def test_a_file_that_another_kubectl_changes_is_left_alone(self, alice: Person) -> None:
+        alice.kubeconfig("https://cluster.test")
+        file = alice.home / ".kube" / "config"
+        before = file.read_bytes()
+        lock = file.with_name("config.lock")
+        lock.touch()
+
+        done = alice.kubectl("authsvc", "setup", "--issuer=https://a.test")
+
+        assert done.returncode == 1
+        assert f"another kubectl is changing {file}: if not, remove {lock}" in done.stderr
+        assert file.read_bytes() == before
+
+    def test_a_kubeconfig_that_kubectl_cannot_read_is_left_alone(self, alice: Person) -> None:
+        file = alice.home / ".kube" / "config"
+        file.parent.mkdir()
+        file.write_text("]")
+
+        done = alice.kubectl("authsvc", "setup", "--issuer=https://a.test")
+
+        assert done.returncode == 1
+        assert "`kubectl config` failed: see above" in done.stderr
+        assert file.read_text() == "]"
+        assert [entry.name for entry in file.parent.iterdir() if entry.is_file()] == ["config"]
+
+    def test_a_bad_setting_writes_nothing(self, alice: Person) -> None:
+        done = alice.kubectl("authsvc", "setup", "--issuer=a.test")
+
+        assert done.returncode == 1
+        assert "--issuer must be an https:// URL, not 'a.test'" in done.stderr
+        assert not (alice.home / ".kube").exists()
+
+    def test_the_hint_is_shown_where_the_program_is_missing(self, alice: Person) -> None:
+        alice.kubeconfig("https://127.0.0.1:1", command="kubectl-authsvc-not-there")
+        alice.kubectl("authsvc", "setup", "--issuer=https://a.test", "--name=alice")
+        file = alice.home / ".kube" / "config"
+        file.write_text(file.read_text().replace("command: kubectl-authsvc", "command: not-there"))
+
+        assert "kubectl krew install authsvc" in alice.kubectl("get", "pods").stderr
+
+
+class TestStatusAndLogout:
+    """`kubectl authsvc status`, `kubectl authsvc logout`."""
+
+    def test_status_shows_the_session_without_its_tokens(
+        self, alice: Person, issuer: Issuer, logged_in: tuple[str, ...]
+    ) -> None:
+        done = alice.kubectl("authsvc", "status")
+
+        assert done.returncode == 0
+        assert issuer.url in done.stdout
+        assert str(alice.session_file(*logged_in)) in done.stdout
+        assert "good for 9 min" in done.stdout or "good for 10 min" in done.stdout
+        assert "kept-token" not in done.stdout
+        assert "refresh-0" not in done.stdout
+
+    def test_status_without_a_session_says_what_to_do(
+        self, alice: Person, logged_in: tuple[str, ...]
+    ) -> None:
+        alice.session_file(*logged_in).unlink()
+
+        done = alice.kubectl("authsvc", "status")
+
+        assert done.returncode == 1
+        assert "Not logged in: run `kubectl authsvc login`." in done.stdout
+
+    def test_logout_revokes_and_forgets(
+        self, alice: Person, issuer: Issuer, logged_in: tuple[str, ...]
+    ) -> None:
+        done = alice.kubectl("authsvc", "logout")
+
+        assert (done.returncode, done.stderr) == (0, "Logged out.\n")
+        assert issuer.refresh_tokens == set()
+        assert not alice.session_file(*logged_in).exists()
+        assert alice.kubectl("authsvc", "logout").stderr == "There was no session.\n"
+
+    def test_logout_forgets_even_if_the_issuer_cannot_be_told(
+        self, alice: Person, issuer: Issuer, logged_in: tuple[str, ...]
+    ) -> None:
+        issuer.stop()
+
+        done = alice.kubectl("authsvc", "logout")
+
+        assert done.returncode == 1
+        assert "logged out here, but the issuer could not be told" in done.stderr
+        assert not alice.session_file(*logged_in).exists()
+
+    def test_login_and_logout_get_rid_of_a_damaged_session(
+        self, alice: Person, logged_in: tuple[str, ...]
+    ) -> None:
+        file = alice.session_file(*logged_in)
+        file.write_text("{")
+
+        assert alice.kubectl("authsvc", "logout").returncode == 0
+        assert not file.exists()
+
+    @pytest.mark.parametrize("command", ["login", "logout", "status"])
+    def test_a_user_that_does_not_log_in_with_this_is_told_so(
+        self, alice: Person, command: str
+    ) -> None:
+        alice.kubeconfig("https://cluster.test", command="aws", args=["eks"])
+
+        done = alice.kubectl("authsvc", command)
+
+        assert done.returncode == 1
+        assert "run `kubectl authsvc setup`, or choose a context" in done.stderr
+
+    @pytest.mark.parametrize("command", ["login", "logout", "status", "whoami"])
+    def test_without_a_kubeconfig_there_is_an_error(self, alice: Person, command: str) -> None:
+        done = alice.kubectl("authsvc", command)
+
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+
+    def test_without_kubectl_there_is_an_error(self, alice: Person, tmp_path: Path) -> None:
+        program = alice.run("sh", "-c", "command -v kubectl-authsvc").stdout.strip()
+
+        done = alice.run(program, "status", PATH=str(tmp_path))
+
+        assert "kubectl is not on PATH: install it first" in done.stderr
+
+
+@pytest.mark.usefixtures("logged_in")
+class TestReviews:
+    """`kubectl authsvc whoami`, `kubectl authsvc can-i`."""
+
+    def test_whoami_shows_what_the_api_server_sees(self, alice: Person) -> None:
+        done = alice.kubectl("authsvc", "whoami")
+
+        assert done.stdout.splitlines() == [
+            "Username:  alice",
+            "UID:       7",
+            "Groups:    dev, system:authenticated",
+        ]
+
+    def test_whoami_fails_as_kubectl_does(self, alice: Person, api_server: APIServer) -> None:
+        api_server.knows = lambda _: False
+
+        done = alice.kubectl("authsvc", "whoami")
+
+        assert done.returncode == 1
+        assert "Unauthorized" in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_can_i_explains_with_the_reason_of_the_authorizer(
+        self, alice: Person, api_server: APIServer
+    ) -> None:
+        done = alice.kubectl("authsvc", "can-i", "get", "pods", "-n", "team-a", "--explain")
+
+        assert (done.returncode, done.stdout) == (0, "yes\nallowed by team.csv:3\n")
+        (review,) = api_server.reviews("SelfSubjectAccessReview")
+        assert review["spec"] == {
+            "resourceAttributes": {"verb": "get", "resource": "pods", "namespace": "team-a"}
+        }
+
+    @pytest.mark.parametrize(
+        ("verdict", "shown"),
+        [
+            ({"allowed": False}, "no\nno rule allows it and none denies it\n"),
+            ({"allowed": False, "denied": True, "reason": "denied by x:1"}, "no\ndenied by x:1\n"),
+            ({"allowed": False, "reason": "\x1b[31mred"}, "no\n[31mred\n"),
+        ],
+    )
+    def test_no_is_exit_status_1(
+        self, alice: Person, api_server: APIServer, verdict: dict[str, object], shown: str
+    ) -> None:
+        api_server.verdict = verdict
+
+        done = alice.kubectl("authsvc", "can-i", "get", "pods", "--explain")
+
+        assert (done.returncode, done.stdout) == (1, shown)
+
+    def test_an_error_of_an_authorizer_is_told(self, alice: Person, api_server: APIServer) -> None:
+        api_server.verdict = {"allowed": True, "evaluationError": "authsvc is down"}
+
+        done = alice.kubectl("authsvc", "can-i", "get", "pods")
+
+        assert done.stdout == "yes\n"
+        assert "could not ask everybody: authsvc is down" in done.stderr
+
+    @pytest.mark.parametrize(
+        ("arguments", "attributes"),
+        [
+            (["get", "po"], {"resource": "pods", "namespace": "default"}),
+            (["get", "Pod/web-0"], {"resource": "pods", "namespace": "default", "name": "web-0"}),
+            (["get", "deploy", "-A"], {"resource": "deployments", "group": "apps"}),
+            (["get", "node"], {"resource": "nodes"}),
+            (
+                ["get", "widgets.example.com", "-n", "x"],
+                {"resource": "widgets", "group": "example.com", "namespace": "x"},
+            ),
+            (
+                ["get", "pods", "--subresource=log"],
+                {"resource": "pods", "subresource": "log", "namespace": "default"},
+            ),
+            (["get", "*"], {"resource": "*", "namespace": "default"}),
+        ],
+    )
+    def test_a_type_is_named_as_kubectl_names_it(
+        self,
+        alice: Person,
+        api_server: APIServer,
+        arguments: list[str],
+        attributes: dict[str, str],
+    ) -> None:
+        done = alice.kubectl("authsvc", "can-i", *arguments)
+
+        assert done.returncode == 0, done.stderr
+        (review,) = api_server.reviews("SelfSubjectAccessReview")
+        assert review["spec"]["resourceAttributes"] == {"verb": "get", **attributes}
+
+    def test_a_type_that_is_not_there_is_an_error(self, alice: Person) -> None:
+        done = alice.kubectl("authsvc", "can-i", "get", "gadgets")
+
+        assert done.returncode == 1
+        assert "the API server has no resource type 'gadgets'" in done.stderr
+
+    def test_a_path_is_asked_about_as_one(self, alice: Person, api_server: APIServer) -> None:
+        alice.kubectl("authsvc", "can-i", "get", "/healthz")
+
+        (review,) = api_server.reviews("SelfSubjectAccessReview")
+        assert review["spec"] == {"nonResourceAttributes": {"verb": "get", "path": "/healthz"}}
+
+    def test_another_user_is_asked_about_by_their_name(
+        self, alice: Person, api_server: APIServer
+    ) -> None:
+        alice.kubectl("authsvc", "can-i", "get", "pods", "--for-user=bob", "--for-group=dev")
+
+        (review,) = api_server.reviews("SubjectAccessReview")
+        assert (review["spec"]["user"], review["spec"]["groups"]) == ("bob", ["dev"])
+
+
+def test_the_answer_of_an_api_server_that_is_none_is_an_error(
+    alice: Person, api_server: APIServer, logged_in: tuple[str, ...], monkeypatch: Any
+) -> None:
+    assert logged_in
+    monkeypatch.setattr(api_server, "answer", lambda _: Answer(201, [1]))
+
+    done = alice.kubectl("authsvc", "whoami")
+
+    assert done.returncode == 1
+    assert "did not print a JSON object" in done.stderr
