@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("authsvc.cli.demo:demo", "A tour: a real server, real reviews, readable answers."),
     "init": ("authsvc.cli.init:init", "Write all that a service and its API server need."),
     "kubeconfig": ("authsvc.cli.kubeconfig:kubeconfig", "Write one of these kubeconfigs alone."),
+    "policy": ("authsvc.cli.policy:policy", "Check, test, explain, compare, convert policies."),
     "serve": ("authsvc.cli.serve:serve", "Run the service."),
     "token": ("authsvc.cli.token:token", "Make tokens for a table; explain a token."),
 }

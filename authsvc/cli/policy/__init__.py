@@ -1,0 +1,24 @@
+"""``authsvc policy …``: the tools of those who edit the files.
+
+All of them work on a folder, without a server. Exit status: 0 well, 1 what was
+asked about is not well (errors, a failed test, a difference), 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import click
+
+from authsvc.cli import LazyGroup
+
+COMMANDS = {
+    "decide": ("authsvc.cli.policy.decide:decide", "Answer many requests at once, as JSON lines."),
+    "import-rbac": (
+        "authsvc.cli.policy.import_rbac:import_rbac",
+        "Write what a cluster's RBAC grants as policy rows.",
+    ),
+}
+
+
+@click.group(cls=LazyGroup, commands=COMMANDS)
+def policy() -> None:
+    """Check, test, explain, compare and convert policies."""

@@ -1,0 +1,35 @@
+"""``authsvc policy decide``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from authsvc.cli.policy.options import load_policy, policy_options
+
+
+@click.command(epilog="Example: authsvc policy decide --policy policy --requests reviews.jsonl")
+@policy_options
+@click.option(
+    "--requests",
+    type=click.File("rb"),
+    default="-",
+    show_default="stdin",
+    help="SubjectAccessReviews, one JSON object a line: with a spec, or the spec itself.",
+)
+def decide(
+    folder: Path | None, model: Path | None, config: Path | None, requests: BinaryIO
+) -> None:
+    """Print {allowed, denied, reason} for each request, in their order."""
+    from authsvc.policy import requests as wire
+
+    evaluator = load_policy(folder, model, config).evaluator
+    now = time.time()
+    output = sys.stdout.buffer
+    for attributes in wire.read(requests):
+        output.write(wire.render(evaluator.decide(attributes, now)) + b"\n")
+    output.flush()
