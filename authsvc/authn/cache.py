@@ -104,8 +104,11 @@ class CachedTokenAuthenticator:
         else:
             _JOINED.inc()
             flight.done.wait()
+            if isinstance(flight.error, BackendError):
+                raise BackendError(str(flight.error))
             if flight.error is not None:
-                raise BackendError(str(flight.error)) from flight.error
+                # Its text is a stranger's, and may quote the token.
+                raise BackendError(f"{type(flight.error).__name__} in the flight that was joined")
         return flight.identity
 
     def _fly(self, flight: _Flight, key: Hashable, token: str, audiences: Sequence[str]) -> None:

@@ -17,23 +17,33 @@ from authsvc.interfaces import Identity, TokenAuthenticator, UserInfo
 
 MAX_TOKEN_BYTES = 16 * 1024
 
+_DOMAINS = ("k8s.io", "kubernetes.io")
+
 _log = structlog.get_logger()
 
 
+# Letters and a symbol without ink; what else has none is a mark, a space or a control.
+_BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+
+
 def is_reserved(name: str) -> bool:
-    """Whether a name is in ``system:``, in whatever case, spacing or look-alike form."""
-    # What has no width or is a space is taken out first: a reader of an audit
-    # log could not tell such a name from the real one.
-    visible = "".join(
+    """Whether a name is in ``system:``, in whatever case, spacing, accents or width."""
+    # Only the exact bytes mean anything to the API server. The rest is for the
+    # readers of an audit log, who could not tell such a name from the real one.
+    letters = "".join(
         character
-        for character in unicodedata.normalize("NFKC", name)
-        if not character.isspace() and unicodedata.category(character)[0] != "C"
+        for character in unicodedata.normalize("NFKD", name)
+        if unicodedata.category(character)[0] not in "CMZ" and character not in _BLANK_LETTERS
     )
-    return visible.casefold().startswith("system:")
+    return letters.casefold().startswith("system:")
 
 
 def guard_user(user: UserInfo, authenticator: str = "") -> UserInfo | None:
-    """Return the user with groups sorted, unique and free of ``system:``; None where refused."""
+    """Return the user with groups sorted, unique and free of ``system:``; None where refused.
+
+    Keys of ``extra`` in Kubernetes' own domains are dropped too: the API server
+    reads a pod's and a node's name from there.
+    """
     if not user.username or is_reserved(user.username):
         _log.warning("reserved_user_refused", authenticator=authenticator, user=user.username)
         return None
@@ -46,7 +56,20 @@ def guard_user(user: UserInfo, authenticator: str = "") -> UserInfo | None:
             user=user.username,
             groups=sorted(reserved),
         )
-    return user._replace(groups=tuple(sorted(groups - reserved)))
+    extra = {key: values for key, values in user.extra.items() if not _is_reserved_key(key)}
+    if len(extra) < len(user.extra):
+        _log.warning(
+            "reserved_extra_dropped",
+            authenticator=authenticator,
+            user=user.username,
+            keys=sorted(user.extra.keys() - extra.keys()),
+        )
+    return user._replace(groups=tuple(sorted(groups - reserved)), extra=extra)
+
+
+def _is_reserved_key(key: str) -> bool:
+    domain = key.lower().partition("/")[0]
+    return domain in _DOMAINS or domain.endswith(tuple(f".{name}" for name in _DOMAINS))
 
 
 class GuardedTokenAuthenticator:

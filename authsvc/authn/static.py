@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -78,12 +79,14 @@ def _parse(file: str, text: str) -> Table:
     table: dict[bytes, UserInfo] = {}
     lines: dict[bytes, int] = {}
     errors: list[PolicyError] = []
-    reader = csv.reader(text.splitlines(keepends=True), strict=True, skipinitialspace=True)
+    lines_of_text = io.StringIO(text, newline="")  # splitlines would split a name at U+2028
+    reader = csv.reader(lines_of_text, strict=True, skipinitialspace=True)
     start = 1
     try:
         for row in reader:
             line, start = start, reader.line_num + 1
-            if not row or row[0].lstrip().startswith("#"):
+            first_cell = row[0].lstrip() if row else ""
+            if first_cell.startswith("#") or (not first_cell and len(row) <= 1):
                 continue
             try:
                 digest, user = _parse_row(row)
@@ -96,7 +99,11 @@ def _parse(file: str, text: str) -> Table:
             table[digest] = user
     except csv.Error as error:
         errors.append(PolicyError(file, start, str(error)))
-    if text and not text.endswith("\n"):
+    if not text:
+        errors.append(
+            PolicyError(file, 0, "empty: a comment in it would say that no token is meant")
+        )
+    elif not text.endswith("\n"):
         last = text.count("\n") + 1
         errors.append(
             PolicyError(file, last, "the last line does not end: is the file half written?")

@@ -32,6 +32,10 @@ class UnionTokenAuthenticator:
                 _log.error("authenticator_failed", authenticator=name, error=str(error))
                 failed.append(name)
                 continue
+            except Exception:  # noqa: BLE001  a fault of ours in one must not hide another's answer
+                _log.error("authenticator_crashed", authenticator=name, exc_info=True)
+                failed.append(name)
+                continue
             if identity is not None:
                 return identity
         if failed:
