@@ -16,17 +16,17 @@ def config() -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def check(file: Path) -> None:
     """Check FILE and every file it names; print all errors with their places, exit 1 if any."""
-    from authsvc.config import load
-    from authsvc.service import build
+    from authsvc.app import create_app
 
-    service = build(load(file))
-    authentication = service.configuration.authentication
-    names = ", ".join(each.name for each in authentication.authenticators) or "none"
+    # What a start does, up to starting: nothing can be good here and not there.
+    application = create_app(file)
+    settings = application.settings
+    names = ", ".join(each.name for each in settings.authentication.authenticators) or "none"
     click.echo(f"{file}: ok")
     click.echo(f"  authenticators: {names}")
-    click.echo(f"  authorization:  {service.configuration.authorization.mode.value}")
-    for followed in service.files:
-        click.echo(f"  loaded:         {followed.part}")
+    click.echo(f"  authorization:  {settings.authorization.mode.value}")
+    for part in application.checks():
+        click.echo(f"  loaded:         {part.name}")
 
 
 @config.command("print-defaults", epilog="Example: authsvc config print-defaults > authsvc.yaml")

@@ -28,7 +28,7 @@ def load(file: Path) -> Configuration:
     document = read_yaml(file)
     if not isinstance(document, dict):
         raise InvalidConfigurationError([ConfigError(str(file), "expected a mapping")])
-    wire = VERSIONS.get(document.get("apiVersion", ""))
+    wire = VERSIONS.get(str(document.get("apiVersion")))
     if wire is None or document.get("kind") != KIND:
         expected = " or ".join(VERSIONS)
         raise InvalidConfigurationError(

@@ -58,9 +58,16 @@ class Place:
         """Record that something is wrong here."""
         self.errors.append(ConfigError(self.path, message))
 
+    def has_errors(self) -> bool:
+        """Whether something is known to be wrong here or below."""
+        return any(
+            error.path == self.path or error.path.startswith((f"{self.path}.", f"{self.path}["))
+            for error in self.errors
+        )
+
     def file(self, name: str) -> Path:
         """Return the file that a field names, relative to the configuration file."""
-        return self._folder / Path(name).expanduser()
+        return self._folder / name
 
     def existing_file(self, name: str) -> Path:
         """Return the file that a field names; record an error where there is none to read."""
@@ -70,6 +77,8 @@ class Place:
                 pass
         except OSError as error:
             self.error(f"{path}: {(error.strerror or 'cannot be read').lower()}")
+        except ValueError:  # a NUL in it
+            self.error(f"{name!r} is no file name")
         return path
 
 
@@ -86,13 +95,15 @@ def read_yaml(path: Path) -> object:
         InvalidConfigurationError: unreadable, not YAML, a key given twice; with file:line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise _unusable(str(path), (error.strerror or "cannot be read").lower()) from None
     except UnicodeDecodeError as error:
         raise _unusable(str(path), f"not UTF-8 at byte {error.start}") from None
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506  a SafeLoader, stricter still
+    except RecursionError:
+        raise _unusable(str(path), "nested too deeply") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{path}:{mark.line + 1}" if mark else str(path)
@@ -105,12 +116,41 @@ def _unusable(place: str, message: str) -> InvalidConfigurationError:
     return InvalidConfigurationError([ConfigError(place, message)])
 
 
+# A few lines of aliases of aliases stand for more items than there is time to look at.
+_MAX_ALIASES = 100
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML's safe subset, without keys that silently replace each other."""
+    """YAML's safe subset, without keys that silently replace each other.
+
+    ``on``, ``off``, ``yes`` and ``no`` are strings, as in YAML 1.2: `off` is a
+    word of this configuration.
+    """
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  PyYAML's own attribute
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._aliases = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            self._aliases += 1
+            if self._aliases > _MAX_ALIASES:
+                raise yaml.MarkedYAMLError(problem=f"over {_MAX_ALIASES} aliases")
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[object] = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                raise yaml.MarkedYAMLError(
+                    problem="merge keys (<<) are not part of YAML 1.2",
+                    problem_mark=key_node.start_mark,
+                )
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
                 raise yaml.MarkedYAMLError(
@@ -122,6 +162,11 @@ class _Loader(yaml.SafeLoader):
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 
 
 def decode(kind: type[S], document: object, at: Place) -> S | None:
@@ -145,20 +190,25 @@ def readable(items: Sequence[S]) -> Iterator[tuple[int, S]]:
 def _decode(kind: Any, value: object, at: Place) -> Any:
     kind, constraint = _plain(kind, value)
     origin = typing.get_origin(kind)
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+    if _is_struct(kind):
         return _decode_struct(kind, value, at)
     if origin in {list, tuple} and isinstance(value, list):
         (item, *_) = typing.get_args(kind)
         items = [_decode(item, each, at.item(index)) for index, each in enumerate(value)]
-        return origin(items)
+        # What could not be read keeps its place among structs, for `readable`.
+        return origin(each for each in items if each is not None or _is_struct(item))
     if origin is dict and isinstance(value, Mapping):
         _, item = typing.get_args(kind)
         return {key: _decode(item, each, at.field(key)) for key, each in value.items()}
     try:
         return msgspec.convert(value, constraint, strict=True)
     except msgspec.ValidationError as error:
-        at.error(_friendly(str(error)))
+        at.error(_friendly(str(error), kind, value))
         return None
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def _plain(kind: Any, value: object) -> tuple[Any, Any]:
@@ -204,12 +254,15 @@ def _name_of(value: object) -> str:
     return names.get(type(value), "nothing" if value is None else type(value).__name__)
 
 
-def _friendly(message: str) -> str:
+def _friendly(message: str, kind: Any, value: object) -> str:
     """Say msgspec's message in the words of YAML."""
+    if message.startswith("Invalid enum value"):
+        allowed = [str(each) for each in typing.get_args(kind)]
+        close = difflib.get_close_matches(str(value), allowed, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        return f"expected one of {', '.join(allowed)}, got {value!r}{hint}"
     if "matching regex" in message and "ms|s|m|h" in message:
         return "expected a duration such as 30s, 1m30s or 500ms"
-    if message.startswith("Invalid enum value"):
-        return message[0].lower() + message[1:]
     message = message.split(" - at `$", maxsplit=1)[0]
     for ours, theirs in (
         ("a string", "`str`"),

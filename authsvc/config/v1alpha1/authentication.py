@@ -12,6 +12,7 @@ from authsvc.config.decode import Duration, Place, Wire, readable, seconds
 from authsvc.config.model import AuthenticationSettings, CacheSettings, NamedAuthenticator
 from authsvc.config.v1alpha1.attempts import Attempts
 from authsvc.config.v1alpha1.issuer import Issued, StaticPasswords
+from authsvc.config.v1alpha1.ldap import LDAP
 
 
 class Cache(Wire, frozen=True):
@@ -44,8 +45,9 @@ class Authenticator(Wire, frozen=True):
     """One provider: an envelope, and under the field of its type what that type needs."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
-    type: Literal["Issued", "StaticPasswords", "StaticTokens"]
+    type: Literal["Issued", "LDAP", "StaticPasswords", "StaticTokens"]
     issued: Issued | None = None
+    ldap: LDAP | None = None
     static_passwords: StaticPasswords | None = None
     static_tokens: StaticTokens | None = None
 
@@ -62,7 +64,8 @@ class Authenticator(Wire, frozen=True):
                 at.field(name).error(f"does not belong to type {self.type}")
         provider = given.get(expected) or _NOTHING_TO_SAY.get(self.type)
         if provider is None:
-            at.field(expected).error(f"required for type {self.type}")
+            if not at.field(expected).has_errors():
+                at.field(expected).error(f"required for type {self.type}")
             return None
         return NamedAuthenticator(self.name, provider.to_settings(at.field(expected)))
 

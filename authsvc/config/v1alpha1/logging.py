@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from authsvc.config.decode import Place, Wire
@@ -19,4 +20,6 @@ class Logging(Wire, frozen=True):
         """Convert to the internal model."""
         decisions = self.decisions
         target = decisions if decisions in {"stdout", "off"} else at.file(decisions)
+        if isinstance(target, Path) and not target.parent.is_dir():
+            at.field("decisions").error(f"{target.parent}: no such folder")
         return LoggingSettings(self.level, self.format, target)

@@ -65,6 +65,13 @@ class Server(Wire, frozen=True):
             at.field("tls").error(f"required to listen on {self.bind}, which is not loopback")
         if self.probes.bind:
             _check_address(self.probes.bind, at.field("probes").field("bind"))
+        for name, duration in (
+            ("headerTimeout", self.header_timeout),
+            ("bodyTimeout", self.body_timeout),
+            ("stopTimeout", self.stop_timeout),
+        ):
+            if not seconds(duration):
+                at.field(name).error("must be over 0s")
         if seconds(self.keep_alive) <= _API_SERVER_IDLE_SECONDS:
             at.field("keepAlive").error(
                 "must be over 90s, the time the API server keeps an idle connection"
