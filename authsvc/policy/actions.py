@@ -1,7 +1,8 @@
 """Actions of the index: which pairs of ``what`` and ``may`` does a request match?
 
-A rule's action is a number: twice that of its pair, and one more where the
-rule denies. There are as many as there are different pairs, however many rows.
+A rule's action is a number: that of its pair, with a bit where the rule denies
+and another where it has conditions. There are as many as there are different
+pairs, however many rows.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from authsvc.policy.manners import STEP, breathe
 from authsvc.policy.patterns import PatternTable
 from authsvc.policy.rows import Rules
 
+DENY: Final = 1
+CONDITIONAL: Final = 2
+_VARIANTS: Final = (0, DENY, CONDITIONAL, DENY | CONDITIONAL)
+
 _CACHED: Final = 4096
 _CACHED_ACTIONS: Final = 1 << 20
 _CACHED_KEY: Final = 256
@@ -24,7 +29,7 @@ _CACHED_KEY: Final = 256
 class Asked(NamedTuple):
     """The actions that a request matches."""
 
-    allow: frozenset[int]
+    every: frozenset[int]
     deny: frozenset[int]
 
 
@@ -49,9 +54,11 @@ class ActionTable:
         self._paths = PatternTable(paths)
         for start in range(0, len(rules), STEP):
             pairs, denies = rules.action[start : start + STEP], rules.deny[start : start + STEP]
-            self.of_row.extend(2 * pair + deny for pair, deny in zip(pairs, denies, strict=True))
+            self.of_row.extend(4 * pair + deny for pair, deny in zip(pairs, denies, strict=True))
             breathe()
-        self._used = frozenset(self.of_row)
+        for row in rules.when:
+            self.of_row[row] |= CONDITIONAL
+        self._used = set(self.of_row)
 
     def matching(self, attributes: Attributes) -> Asked:
         """Return the actions that the request's verb and resource, or path, match."""
@@ -69,11 +76,14 @@ class ActionTable:
     def _find(self, key: tuple[str, ...]) -> Asked:
         verb, *target = key
         pairs = self._paths.find(*target) if len(target) == 1 else self._about(*target)
-        matched = {pair for pair in pairs if (verbs := self._verbs[pair]) is None or verb in verbs}
-        asked = Asked(
-            frozenset(2 * pair for pair in matched) & self._used,
-            frozenset(2 * pair + 1 for pair in matched) & self._used,
+        every = frozenset(
+            action
+            for pair in pairs
+            if (verbs := self._verbs[pair]) is None or verb in verbs
+            for variant in _VARIANTS
+            if (action := 4 * pair + variant) in self._used
         )
+        asked = Asked(every, frozenset(action for action in every if action & DENY))
         self._remember(key, asked)
         return asked
 
@@ -93,7 +103,7 @@ class ActionTable:
     def _remember(self, key: tuple[str, ...], asked: Asked) -> None:
         if sum(map(len, key)) > _CACHED_KEY:
             return
-        size = len(asked.allow) + len(asked.deny)
+        size = len(asked.every) + len(asked.deny)
         if len(self._cache) >= _CACHED or self._cached + size > _CACHED_ACTIONS:
             self._cache.clear()
             self._cached = 0

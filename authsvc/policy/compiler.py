@@ -1,42 +1,73 @@
-"""From rows to the tables of the index: who has which rules and grants.
+"""From rows to the tables of the index: which rows a subject or role leads to.
 
 Nine subjects of ten have a row or two: those are kept as bare row numbers, so
 that a million subjects fit into memory. Only a holder of many gets a table.
+Rules and grants are numbered as one: the rules first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, TypeAlias, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeAlias
 
 from authsvc.policy import cells
+from authsvc.policy.actions import DENY
+from authsvc.policy.globs import Pattern
 from authsvc.policy.manners import STEP, breathe
 from authsvc.policy.patterns import PatternTable
-from authsvc.policy.rows import Grants, Rules
+from authsvc.policy.rows import Grants, Period, Rows
 
 FEW: Final = 8
 """Rows up to which looking at each is cheaper than a table."""
-
-T = TypeVar("T")
 
 _Names: TypeAlias = tuple[int, ...] | PatternTable[int]
 _Scopes: TypeAlias = tuple[int, ...] | PatternTable[_Names]
 
 
-class RuleTable:
-    """The rules of a holder of many: by action, then where, then which."""
+class Timed:
+    """Roles that are held for a time."""
 
-    __slots__ = ("_scopes", "actions")
+    __slots__ = ("_period", "_roles")
 
-    def __init__(self, rows: list[int], rules: Rules, of_row: Sequence[int]) -> None:
-        by_action: dict[int, list[int]] = {}
+    def __init__(self, roles: tuple[str, ...], period: Period) -> None:
+        self._roles = roles
+        self._period = period
+
+    def at(self, now: float) -> tuple[str, ...]:
+        """Return the roles where they are held at that time."""
+        return self._roles if self._period.covers(now) else ()
+
+
+class Many:
+    """The rows of a holder of many: rules by action, where and which; grants by where."""
+
+    __slots__ = ("_allow", "_deny", "_grants", "_scopes")
+
+    def __init__(self, rows: list[int], holders: Holders) -> None:
+        rules: dict[int, list[int]] = {}
+        grants: list[int] = []
         for row in rows:
-            by_action.setdefault(of_row[row], []).append(row)
-        self._scopes = {action: _scopes(rows, rules) for action, rows in by_action.items()}
-        self.actions = frozenset(by_action)
+            if row < holders.first_grant:
+                rules.setdefault(holders.action_of[row], []).append(row)
+            else:
+                grants.append(row)
+        self._deny = frozenset(action for action in rules if action & DENY)
+        self._allow = frozenset(rules) - self._deny
+        self._scopes = {action: _scopes(rows, holders) for action, rows in rules.items()}
+        self._grants = _file(grants, holders.where)
 
-    def find(self, actions: Iterable[int], namespace: str, name: str) -> Iterator[int]:
-        """Yield rows that may apply: none that does is missing, and each is still to be checked."""
+    def find(self, actions: frozenset[int], namespace: str, name: str) -> Iterator[int]:
+        """Yield rows: every one that applies, and few that do not.
+
+        Denies come first and allows last: a search that has found an allow
+        need not see more of them, nor see them twice.
+        """
+        yield from self._rules(self._deny & actions, namespace, name)
+        grants = self._grants
+        yield from grants if isinstance(grants, tuple) else grants.find(namespace)
+        yield from self._rules(self._allow & actions, namespace, name)
+
+    def _rules(self, actions: frozenset[int], namespace: str, name: str) -> Iterator[int]:
         for action in actions:
             scopes = self._scopes[action]
             if isinstance(scopes, tuple):
@@ -46,65 +77,67 @@ class RuleTable:
                 yield from names if isinstance(names, tuple) else names.find(name)
 
 
-RulesOf: TypeAlias = int | tuple[int, ...] | RuleTable
-GrantsOf: TypeAlias = int | tuple[int, ...] | PatternTable[int]
+class Holders:
+    """All subjects and roles. A row below ``first_grant`` is a rule's, one from there a grant's."""
 
+    def __init__(self, rows: Rows, action_of: Sequence[int]) -> None:
+        self.first_grant = len(rows.rules)
+        self.where: list[Pattern] = [*rows.rules.where, *rows.grants.where]
+        self.which = rows.rules.which
+        self.action_of = action_of
+        self.roles = _roles(rows.grants)
+        self.entries: dict[str, int | tuple[int, ...] | Many] = {}
+        many: dict[str, list[int]] = {}
+        self._collect(rows.rules.who, 0, many)
+        self._collect(rows.grants.who, self.first_grant, many)
+        self._file(many)
 
-def compile_rules(rules: Rules, of_row: Sequence[int]) -> dict[str, RulesOf]:
-    """Return the rules of each subject and role; ``of_row`` gives each rule's action."""
-    return _collect(rules.who, lambda rows: RuleTable(rows, rules, of_row))
-
-
-def compile_grants(grants: Grants) -> tuple[dict[str, GrantsOf], list[tuple[str, ...]]]:
-    """Return the grants of each subject and role, and the roles that each grant gives."""
-    where = grants.where
-    of = _collect(grants.who, lambda rows: PatternTable((where[row], row) for row in rows))
-    known: dict[str, tuple[str, ...]] = {}
-    roles = []
-    for start in range(0, len(grants), STEP):
-        for cell in grants.role[start : start + STEP]:
-            given = known.get(cell)
-            if given is None:
-                given = known[cell] = cells.parse_role(cell)
-            roles.append(given)
-        breathe()
-    return of, roles
-
-
-def _collect(
-    who: Sequence[str], table: Callable[[list[int]], T]
-) -> dict[str, int | tuple[int, ...] | T]:
-    many: dict[str, list[int]] = {}
-    found: dict[str, int | tuple[int, ...] | T] = {}
-    for start in range(0, len(who), STEP):
-        for row, cell in enumerate(who[start : start + STEP], start):
-            plain = cells.PLAIN_SUBJECT.fullmatch(cell) is not None
-            for subject in (cell,) if plain else cells.parse_who(cell):
-                if subject not in found:
-                    found[subject] = row
-                else:
-                    many.setdefault(subject, []).append(row)
-        breathe()
-    for number, (subject, rows) in enumerate(many.items()):
-        # The first row of each is a bare number so far.
-        first = found[subject]
-        all_rows = [first, *rows] if isinstance(first, int) else rows
-        found[subject] = tuple(all_rows) if len(all_rows) <= FEW else table(all_rows)
-        if number % STEP == 0 or len(rows) > STEP:
+    def _collect(self, who: Sequence[str], first: int, many: dict[str, list[int]]) -> None:
+        entries = self.entries
+        for start in range(0, len(who), STEP):
+            for row, cell in enumerate(who[start : start + STEP], first + start):
+                plain = cells.PLAIN_SUBJECT.fullmatch(cell) is not None
+                for subject in (cell,) if plain else dict.fromkeys(cells.parse_who(cell)):
+                    if entries.setdefault(subject, row) != row:
+                        many.setdefault(subject, []).append(row)
             breathe()
+
+    def _file(self, many: dict[str, list[int]]) -> None:
+        done = 0
+        for subject, others in many.items():
+            first = self.entries[subject]
+            rows = [first, *others] if isinstance(first, int) else others
+            self.entries[subject] = tuple(rows) if len(rows) <= FEW else Many(rows, self)
+            done += len(rows)
+            if done > STEP:
+                done = 0
+                breathe()
+
+
+def _roles(grants: Grants) -> list[tuple[str, ...] | Timed]:
+    """Return what each grant gives."""
+    known: dict[str, tuple[str, ...]] = {}
+    found: list[tuple[str, ...] | Timed] = []
+    for start in range(0, len(grants), STEP):
+        for row, cell in enumerate(grants.role[start : start + STEP], start):
+            roles = known.get(cell)
+            if roles is None:
+                roles = known[cell] = cells.parse_role(cell)
+            found.append(Timed(roles, grants.period[row]) if row in grants.period else roles)
+        breathe()
     return found
 
 
-def _scopes(rows: list[int], rules: Rules) -> _Scopes:
+def _scopes(rows: list[int], holders: Holders) -> _Scopes:
     if len(rows) <= FEW:
         return tuple(rows)
-    places: dict[object, list[int]] = {}
+    places: dict[Pattern, list[int]] = {}
     for row in rows:
-        places.setdefault(rules.where[row], []).append(row)
-    return PatternTable((rules.where[rows[0]], _names(rows, rules)) for rows in places.values())
+        places.setdefault(holders.where[row], []).append(row)
+    return PatternTable((place, _file(rows, holders.which)) for place, rows in places.items())
 
 
-def _names(rows: list[int], rules: Rules) -> _Names:
+def _file(rows: list[int], patterns: Sequence[Pattern]) -> _Names:
     if len(rows) <= FEW:
         return tuple(rows)
-    return PatternTable((rules.which[row], row) for row in rows)
+    return PatternTable((patterns[row], row) for row in rows)

@@ -63,7 +63,7 @@ class CasbinEvaluator:
 
     def decide(self, attributes: Attributes, now: float) -> Decision:
         """Decide a request."""
-        asking = _Asking(matching.subjects_of(attributes.user), now)
+        asking = _Asking(tuple(matching.subjects_of(attributes.user)), now)
         if not self._rows.rules or not asking.subjects:
             return NO_OPINION
         allowed, row = self._enforcer.enforce_ex(*_request(asking, attributes))
@@ -73,7 +73,7 @@ class CasbinEvaluator:
 
     def explain(self, attributes: Attributes, now: float) -> list[Match]:
         """Return every rule that applies."""
-        asking = _Asking(matching.subjects_of(attributes.user), now)
+        asking = _Asking(tuple(matching.subjects_of(attributes.user)), now)
         if not asking.subjects:
             return []
         found: list[Match] = []

@@ -135,7 +135,7 @@ def options_of(pattern: Pattern) -> list[str | Glob]:
 
 
 def middle(glob: Glob) -> str:
-    """Return the longest literal between the first and the last wildcard, "" where there is none."""
+    """Return the longest literal between the first and the last wildcard, or ""."""
     if glob.is_simple:
         return ""
     runs = [""]

@@ -3,11 +3,11 @@
 What a decision costs depends on the subjects of the request and the roles they
 hold there, never on how many rows there are:
 
-- *Who*: a subject or role leads to its rules and its grants. A few are kept as
-  row numbers; many are filed under what they are about and where they hold.
+- *Who*: a subject or role leads to its rows. A few are looked at one by one;
+  many are filed under what they are about and where they hold.
 - *What and may*: rules share few pairs of them, the actions. A request matches
-  a set of actions, found by look-ups and remembered; a role is skipped, in one
-  operation on sets, where it has none of them.
+  a set of actions, found by look-ups and remembered; a role with many rows is
+  skipped, in one operation on sets, where it has none of them.
 - *Where and which*: compared, or looked up in a ``PatternTable``.
 
 Deny and allow are different actions, so that the first match of each ends the
@@ -16,23 +16,26 @@ search. Casbin's enforcer (``enforcer``) is the judge of this module.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
 from authsvc.interfaces import NO_OPINION, Attributes, Decision
-from authsvc.policy.actions import ActionTable
-from authsvc.policy.compiler import GrantsOf, RulesOf, RuleTable, compile_grants, compile_rules
+from authsvc.policy.actions import CONDITIONAL, DENY, ActionTable
+from authsvc.policy.compiler import Holders, Timed
 from authsvc.policy.conditions import holds
 from authsvc.policy.evaluation import Match, decision_by
-from authsvc.policy.globs import EVERYTHING, Pattern
+from authsvc.policy.globs import EVERYTHING
 from authsvc.policy.manners import quiet_gc
-from authsvc.policy.matching import name_of, namespace_of, subjects_of
+from authsvc.policy.matching import subjects_of
 from authsvc.policy.rows import Rows
 
 _CACHED: Final = 4096
 
 _Held: TypeAlias = dict[str, tuple[str, int] | None]
 """Who a request is made as: its subjects, and each role with its holder and the grant's row."""
+
+_Hit: TypeAlias = tuple[int, str]
+"""The row of a rule that applies, and the subject or role that it names."""
 
 
 class PolicyIndex:
@@ -43,105 +46,111 @@ class PolicyIndex:
         self._decisions: dict[tuple[object, ...], Decision] = {}
         with quiet_gc():
             self._actions = ActionTable(rows.rules)
-            self._rules = compile_rules(rows.rules, self._actions.of_row)
-            self._grants, self._roles = compile_grants(rows.grants)
+            self._holders = Holders(rows, self._actions.of_row)
 
     def decide(self, attributes: Attributes, now: float) -> Decision:
         """Decide a request."""
-        allow, deny = self._actions.matching(attributes)
-        if not allow and not deny:
-            return NO_OPINION
-        allowed: tuple[int, str] | None = None
         held: _Held = {}
-        for holder, rules in self._walk(attributes, now, subjects_of(attributes.user), held):
-            if deny:
-                for row in self._applying(rules, deny, attributes):
-                    return self._decision(row, holder, held)
-            if allowed is None:
-                for row in self._applying(rules, allow, attributes):
-                    allowed = (row, holder)
-                    break
-            if allowed is not None and not deny:
-                break
-        return self._decision(*allowed, held) if allowed else NO_OPINION
+        hit = self._search(attributes, now, subjects_of(attributes.user), held, None)
+        return NO_OPINION if hit is None else self._decision(*hit, held)
 
     def explain(self, attributes: Attributes, now: float) -> list[Match]:
         """Return every rule that applies."""
-        allow, deny = self._actions.matching(attributes)
         found: dict[tuple[int, int], Match] = {}
         for place, subject in enumerate(dict.fromkeys(subjects_of(attributes.user))):
             held: _Held = {}
-            for holder, rules in self._walk(attributes, now, (subject,), held):
-                for row in self._applying(rules, allow | deny, attributes):
-                    if (row, place) not in found:
-                        found[row, place] = self._match(row, holder, held)
+            hits: list[_Hit] = []
+            self._search(attributes, now, (subject,), held, hits)
+            for row, holder in hits:
+                # The search is breadth first: the first way to a rule is a shortest.
+                if (row, place) not in found:
+                    found[row, place] = self._match(row, holder, held)
         return [match for _, match in sorted(found.items(), key=lambda item: item[0])]
 
-    def _walk(
-        self, attributes: Attributes, now: float, subjects: Iterable[str], held: _Held
-    ) -> Iterator[tuple[str, RulesOf]]:
-        """Yield the subjects, and the roles they hold there and then, with their rules.
+    def _search(  # noqa: C901, PLR0912  the one hot loop: a call for each row would double its cost
+        self,
+        attributes: Attributes,
+        now: float,
+        subjects: Sequence[str],
+        held: _Held,
+        every: list[_Hit] | None,
+    ) -> _Hit | None:
+        """Walk the subjects and the roles they hold there and then, breadth first.
 
-        Breadth first, so that the way to a role that ``held`` notes is a shortest.
+        Returns the rule that decides: the first deny, or else the first allow.
+        With a list for ``every`` rule that applies, fills it and walks to the
+        end. ``held`` notes the way to each role.
         """
-        namespace = namespace_of(attributes)
-        rules_of, grants_of = self._rules.get, self._grants.get
+        live, deny = self._actions.matching(attributes)
+        if not live:
+            return None
+        namespace = name = ""
+        if attributes.resource_request:
+            namespace, name = attributes.namespace, attributes.name
+        holders = self._holders
+        find, where, which = holders.entries.get, holders.where, self._rows.rules.which
+        action_of, first_grant = self._actions.of_row, holders.first_grant
+        allowed: _Hit | None = None
         held.update(dict.fromkeys(subjects))
-        todo = list(held)
+        todo = list(subjects)
         for holder in todo:
-            rules = rules_of(holder)
-            if rules is not None:
-                yield holder, rules
-            grants = grants_of(holder)
-            if grants is not None:
-                for row in self._granted(grants, namespace, now):
-                    for role in self._roles[row]:
-                        if role not in held:
-                            held[role] = (holder, row)
-                            todo.append(role)
-
-    def _granted(self, grants: GrantsOf, namespace: str, now: float) -> Iterator[int]:
-        """Yield the rows of the grants that hold in the namespace at the time."""
-        table = self._rows.grants
-        where = table.where
-        if isinstance(grants, int):
-            grants = (grants,)
-        elif not isinstance(grants, tuple):
-            grants = grants.find(namespace)
-        for row in grants:
-            if _fits(where[row], namespace):
-                period = table.period.get(row)
-                if period is None or period.covers(now):
-                    yield row
-
-    def _applying(
-        self, rules: RulesOf, actions: frozenset[int], attributes: Attributes
-    ) -> Iterator[int]:
-        """Yield the rows of the rules that are about these actions and apply."""
-        of_row = self._actions.of_row
-        if isinstance(rules, RuleTable):
-            if rules.actions.isdisjoint(actions):
-                return
-            namespace, name = namespace_of(attributes), name_of(attributes)
-            rows = rules.find(rules.actions & actions, namespace, name)
-        else:
-            namespace, name = namespace_of(attributes), name_of(attributes)
-            numbers = (rules,) if isinstance(rules, int) else rules
-            rows = (row for row in numbers if of_row[row] in actions)
-        table = self._rows.rules
-        where, which, when = table.where, table.which, table.when
-        for row in rows:
-            if _fits(where[row], namespace) and _fits(which[row], name):
-                if row in when and not holds(when[row][1], attributes, deny=bool(table.deny[row])):
+            entry = find(holder)
+            if entry is None:
+                continue
+            rows: Iterable[int]
+            if entry.__class__ is int:
+                rows = (entry,)  # type: ignore[assignment]  # mypy does not follow __class__, which is faster
+            elif entry.__class__ is tuple:
+                rows = entry  # type: ignore[assignment]  # as above
+            else:
+                rows = entry.find(live, namespace, name)  # type: ignore[union-attr]  # as above
+            for row in rows:
+                pattern = where[row]
+                if pattern is not EVERYTHING and not (
+                    pattern == namespace if pattern.__class__ is str else pattern.matches(namespace)  # type: ignore[union-attr]  # as above
+                ):
                     continue
-                yield row
+                if row >= first_grant:
+                    roles = holders.roles[row - first_grant]
+                    if roles.__class__ is Timed:
+                        roles = roles.at(now)  # type: ignore[union-attr]  # as above
+                    for role in roles:  # type: ignore[union-attr]  # as above
+                        if role not in held:
+                            held[role] = (holder, row - first_grant)
+                            todo.append(role)
+                    continue
+                action = action_of[row]
+                if action not in live:
+                    continue
+                pattern = which[row]
+                if pattern is not EVERYTHING and not (
+                    pattern == name if pattern.__class__ is str else pattern.matches(name)  # type: ignore[union-attr]  # as above
+                ):
+                    continue
+                if action & CONDITIONAL and not self._condition_holds(row, attributes):
+                    continue
+                if every is not None:
+                    every.append((row, holder))
+                elif action & DENY:
+                    return row, holder
+                elif allowed is None:
+                    allowed = row, holder
+                    live = deny
+                    if not live:
+                        return allowed
+        return allowed
+
+    def _condition_holds(self, row: int, attributes: Attributes) -> bool:
+        rules = self._rows.rules
+        return holds(rules.when[row][1], attributes, deny=bool(rules.deny[row]))
 
     def _decision(self, row: int, holder: str, held: _Held) -> Decision:
-        key: tuple[object, ...] = (row, holder)
+        way: list[object] = [row, holder]
         step = held[holder]
         while step is not None:
-            key = (*key, *step)
+            way += step
             step = held[step[0]]
+        key = tuple(way)
         decision = self._decisions.get(key)
         if decision is None:
             if len(self._decisions) >= _CACHED:
@@ -157,9 +166,3 @@ class PolicyIndex:
             grants.append(self._rows.grants[grant])
             step = held[holder]
         return Match(self._rows.rules[row], holder, tuple(reversed(grants)))
-
-
-def _fits(pattern: Pattern, text: str) -> bool:
-    if pattern is EVERYTHING:
-        return True
-    return pattern == text if isinstance(pattern, str) else pattern.matches(text)

@@ -22,14 +22,13 @@ _parse_may = lru_cache(_CACHED)(cells.parse_may)
 _parse_when = lru_cache(_CACHED)(parse_when)
 
 
-def subjects_of(user: UserInfo) -> tuple[str, ...]:
+def subjects_of(user: UserInfo) -> list[str]:
     """Return the subjects that a request is made by, in canonical form: most particular first.
 
     Nobody (no name, no groups) is no subject, not even of ``user:*``.
     """
-    named = (f"user:{user.username}",) if user.username else ()
-    every = (cells.EVERY_USER,) if user.username else ()
-    return (*named, *(f"group:{group}" for group in user.groups if group), *every)
+    groups = ["group:" + group for group in user.groups if group]
+    return ["user:" + user.username, *groups, cells.EVERY_USER] if user.username else groups
 
 
 def namespace_of(attributes: Attributes) -> str:

@@ -75,6 +75,8 @@ class _Reader:
         self._patterns: dict[str, globs.Pattern] = {}
         self._strings: dict[str, str] = {}
         self._actions: dict[tuple[str, str], int] = {}
+        self._targets: dict[str, cells.What] = {}
+        self._verbs: dict[str, frozenset[str] | None] = {}
         self._hierarchy = Hierarchy()
 
     def read(self, source: Source) -> None:
@@ -209,10 +211,14 @@ class _Reader:
 
     def _new_action(self, number: int, what: str, may: str) -> int:
         faults = len(self._errors)
-        target = self._cell(number, "what", cells.parse_what, what)
-        verbs = self._cell(number, "may", cells.parse_may, may)
+        target = self._targets.get(what) or self._cell(number, "what", cells.parse_what, what)
+        if may in self._verbs:
+            verbs = self._verbs[may]
+        else:
+            verbs = self._cell(number, "may", cells.parse_may, may)
         if faults != len(self._errors) or target is None:
             return -1
+        self._targets[what], self._verbs[may] = target, verbs
         action = len(self._rules.actions)
         self._rules.actions.append(Action(what, may, target, verbs))
         self._actions[what, may] = action

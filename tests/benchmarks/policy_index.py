@@ -22,7 +22,7 @@ from pathlib import Path
 
 from authsvc import policy
 from authsvc.authz.policy import PolicyAuthorizer
-from authsvc.interfaces import Attributes, Effect, UserInfo
+from authsvc.interfaces import Attributes, Decision, Effect, UserInfo
 from authsvc.policy.enforcer import CasbinEvaluator
 
 RESOURCES = (
@@ -89,7 +89,10 @@ def casbin_median(snapshot: policy.PolicySnapshot, requests: list[Attributes]) -
     enforcer = CasbinEvaluator(snapshot.rows, snapshot.model)
     now = time.time()
     for request in requests[:20]:
-        if enforcer.decide(request, now).effect is not snapshot.evaluator.decide(request, now).effect:
+        if (
+            enforcer.decide(request, now).effect
+            is not snapshot.evaluator.decide(request, now).effect
+        ):
             raise SystemExit(f"the evaluators disagree on {request}")
     return statistics.median(timed(lambda number: enforcer.decide(requests[number], now), 40))
 
@@ -99,7 +102,7 @@ class _Holder:
         self.current = snapshot
 
 
-def authorizer(snapshot: policy.PolicySnapshot) -> Callable[[Attributes], policy.Decision]:
+def authorizer(snapshot: policy.PolicySnapshot) -> Callable[[Attributes], Decision]:
     """Return what the service calls."""
     return PolicyAuthorizer(_Holder(snapshot)).authorize
 
@@ -126,13 +129,13 @@ def peak_memory() -> float:
 
 
 def generate(size: int) -> Iterator[str]:
-    """Yield the lines of a policy: a tenth are rules of roles, a tenth of users, the rest grants."""
+    """Yield the lines of a policy: a tenth are roles' rules, a tenth users', the rest grants."""
     rng = random.Random(size)  # noqa: S311  a seed makes it the same each time
     roles = role_count(size)
     yield "p, user:*, *, secrets, break-glass*, *, deny\n"
     for number in range(roles):
         yield rule(f"role:r{number}", rng, size)
-    for number in range(size // 10 - roles):
+    for _ in range(size // 10 - roles):
         yield rule(f"role:r{rng.randrange(roles)}", rng, size)
     for number in range(size // 10):
         yield rule(f"user:u{number}", rng, size)
@@ -153,7 +156,9 @@ def role_count(size: int) -> int:
 
 def rule(who: str, rng: random.Random, size: int) -> str:
     """Return a rule of a random shape."""
-    where = rng.choice(("*", "*", f"ns-{rng.randrange(size)}", f"ns-{rng.randrange(size)}*", "?*-prod"))
+    where = rng.choice(
+        ("*", "*", f"ns-{rng.randrange(size)}", f"ns-{rng.randrange(size)}*", "?*-prod")
+    )
     what = "|".join(rng.sample(RESOURCES, rng.randint(1, 3)))
     which = rng.choice(("*", "*", "*", f"app-{rng.randrange(size)}", f"app-{rng.randrange(100)}-*"))
     may = "|".join(rng.sample(VERBS, rng.randint(1, 4)))
@@ -177,7 +182,9 @@ def ask(size: int, rng: random.Random) -> Attributes:
 
 def worst_cases() -> dict[str, tuple[str, Attributes]]:
     """Return policies that are hard on purpose, each with the request that shows it."""
-    request = Attributes(UserInfo("u", "", ("g",)), "get", True, "ns", "", "v1", "pods", "", "app-9")
+    request = Attributes(
+        UserInfo("u", "", ("g",)), "get", True, "ns", "", "v1", "pods", "", "app-9"
+    )
     many = UserInfo("u", "", tuple(f"g{number}" for number in range(200)))
     bind = "g, group:g, role:r, *\n"
     return {
