@@ -29,7 +29,7 @@ from authsvc.errors import ConfigError, InvalidConfigurationError
 from authsvc.reloading import Reloading
 from authsvc.service import Service, build
 from authsvc.webhook import blueprint as reviews
-from authsvc.webhook import health
+from authsvc.webhook import health, oauth2
 from authsvc.webhook.asgi import ASGIApplication, Receive, ReviewsApplication, Scope, Send
 from authsvc.webhook.decisionlog import DecisionLog
 from authsvc.webhook.health import Check
@@ -78,6 +78,7 @@ class Application(Flask):
         }
         self.register_blueprint(reviews.blueprint(endpoints))
         self.register_blueprint(health.blueprint(self.checks))
+        self.register_blueprint(oauth2.blueprint(lambda: self._service.current.issuer))
         self.register_error_handler(HTTPException, _http_error)
         self.register_error_handler(Exception, _crash)
         self._asgi = ReviewsApplication(

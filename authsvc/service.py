@@ -9,12 +9,15 @@ directory does not carry an LDAP client.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from authsvc import metrics
+from authsvc.attempts import AttemptCounter
 from authsvc.authn.cache import CachedTokenAuthenticator
 from authsvc.authn.guard import AudienceTokenAuthenticator, GuardedTokenAuthenticator
+from authsvc.authn.ldap.settings import LDAPSettings
+from authsvc.authn.passwords import StaticPasswordAuthenticator, StaticPasswordsSettings
 from authsvc.authn.static import StaticTokenAuthenticator, StaticTokensSettings
 from authsvc.authn.union import UnionTokenAuthenticator
 from authsvc.authz.policy import PolicyAuthorizer
@@ -23,6 +26,7 @@ from authsvc.config.model import (
     AuthenticationSettings,
     AuthorizationSettings,
     Configuration,
+    IssuingSettings,
     Mode,
     NamedAuthenticator,
 )
@@ -34,8 +38,15 @@ from authsvc.interfaces import (
     Lifecycle,
     TokenAuthenticator,
 )
+from authsvc.issuer.settings import IssuedSettings
 from authsvc.policy import PolicySnapshot, load
 from authsvc.reloading import Reloading
+from authsvc.store.opening import attempt_counter, open_store
+from authsvc.store.protocol import Store
+
+if TYPE_CHECKING:
+    from authsvc.issuer.issuer import Issuer
+    from authsvc.issuing import Issuing, KnowsPeople
 
 # The longest time the API server waits for a webhook: what was asked of a
 # service before it was replaced is answered, or given up, by then.
@@ -43,10 +54,15 @@ RETIRE_SECONDS = 30.0
 
 
 class Provider(NamedTuple):
-    """An authenticator by its name, with what it runs and the files it follows."""
+    """An authenticator by its name, with what it runs and the files it follows.
+
+    ``authenticator`` None: it takes no bearer tokens. ``people``: what the
+    issuer asks where people log in with their password.
+    """
 
     name: str
-    authenticator: TokenAuthenticator
+    authenticator: TokenAuthenticator | None
+    people: KnowsPeople | None = None
     parts: tuple[Lifecycle, ...] = ()
     files: tuple[Reloading[Any], ...] = ()
 
@@ -57,6 +73,7 @@ class Service(NamedTuple):
     configuration: Configuration
     tokens: CachedTokenAuthenticator
     authorizer: Authorizer
+    issuer: Issuer | None
     parts: tuple[Lifecycle, ...]
     files: tuple[Reloading[Any], ...]
 
@@ -85,18 +102,46 @@ def build(configuration: Configuration) -> Service:
     Raises:
         InvalidConfigurationError, InvalidPolicyError: a file can not be used.
     """
-    providers = [_provider(named) for named in configuration.authentication.authenticators]
+    store = None if configuration.store is None else open_store(configuration.store)
+    attempts = attempt_counter(configuration.authentication.password_attempts, store)
+    own = {
+        named.name: _provider(named, attempts)
+        for named in configuration.authentication.authenticators
+        if not isinstance(named.settings, IssuedSettings)
+    }
+    issuing = _issuing(configuration.issuing, store, own)
+    providers = [
+        own.get(named.name) or Provider(named.name, issuing and issuing.authenticator)
+        for named in configuration.authentication.authenticators
+    ]
     authorizer, policy = _authorizer(configuration.authorization)
-    files = (*(file for provider in providers for file in provider.files), *policy)
+    keys = () if issuing is None else (issuing.issuer.keys,)
+    files = (*(file for provider in providers for file in provider.files), *keys, *policy)
     for file in files:
         file.load()
+    parts = [part for provider in providers for part in provider.parts]
+    if issuing is not None:
+        parts.append(issuing.issuer)
     return Service(
         configuration,
         _tokens(configuration.authentication, providers),
         authorizer,
-        tuple(part for provider in providers for part in provider.parts),
+        issuing and issuing.issuer,
+        tuple(parts),
         files,
     )
+
+
+def _issuing(
+    settings: IssuingSettings | None, store: Store | None, providers: Mapping[str, Provider]
+) -> Issuing | None:
+    if settings is None or store is None:
+        return None
+    from authsvc import issuing
+
+    people = {name: each.people for name, each in providers.items() if each.people}
+    tokens = {name: each.authenticator for name, each in providers.items() if each.authenticator}
+    return issuing.put_together(settings, store, people, tokens)
 
 
 def _tokens(
@@ -105,6 +150,7 @@ def _tokens(
     guarded = [
         (provider.name, GuardedTokenAuthenticator(provider.authenticator, provider.name))
         for provider in providers
+        if provider.authenticator is not None
     ]
     chain: TokenAuthenticator = UnionTokenAuthenticator(guarded)
     if settings.audiences:
@@ -119,11 +165,19 @@ def _tokens(
     )
 
 
-def _provider(named: NamedAuthenticator) -> Provider:
+def _provider(named: NamedAuthenticator, attempts: AttemptCounter) -> Provider:
     name, settings = named.name, named.settings
     if isinstance(settings, StaticTokensSettings):
         static = StaticTokenAuthenticator(settings, name)
         return Provider(name, static, files=(static.table,))
+    if isinstance(settings, StaticPasswordsSettings):
+        passwords = StaticPasswordAuthenticator(settings, attempts, name)
+        return Provider(name, None, passwords, files=(passwords.table,))
+    if isinstance(settings, LDAPSettings):
+        from authsvc.authn.ldap.authenticator import LDAPAuthenticator
+
+        ldap = LDAPAuthenticator(settings, attempts, name)
+        return Provider(name, ldap if settings.password_tokens else None, ldap, parts=(ldap,))
     raise TypeError(f"no authenticator for {type(settings).__name__}")
 
 

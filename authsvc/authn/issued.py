@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from authsvc.authn.directories import Directories
+from authsvc.authn.routing import Route, route_issuer
 from authsvc.interfaces import Identity
 from authsvc.issuer.revocations import Revocations
 from authsvc.issuer.tokens import AccessToken, AccessTokens
@@ -51,6 +52,10 @@ class IssuedTokenAuthenticator:
         if not meant_for and access.audience != self._audience:
             return None
         return self._identify(access, meant_for)
+
+    def route(self, token: str) -> Route:
+        """Say by the issuer that a token names whether it is one of ours; verifies nothing."""
+        return route_issuer(token, self._tokens.issuer)
 
     def _identify(self, access: AccessToken, audiences: tuple[str, ...]) -> Identity | None:
         user, expires_at = access.user, float(access.expires_at)

@@ -58,7 +58,7 @@ class AccessTokens:
         clock: Callable[[], float],
         leeway: float,
     ) -> None:
-        self._issuer = issuer
+        self.issuer = issuer
         self._audiences = audiences
         self._keys = keys
         self._clock = clock
@@ -72,7 +72,7 @@ class AccessTokens:
         """
         key = self._keys().signing(self._clock())
         claims: dict[str, Any] = {
-            "iss": self._issuer,
+            "iss": self.issuer,
             "aud": token.audience,
             "sub": token.user.username,
             "iat": token.issued_at,
@@ -111,7 +111,7 @@ class AccessTokens:
         except msgspec.ValidationError:
             return None
         now = self._clock()
-        if claims.iss != self._issuer or claims.aud not in self._audiences:
+        if claims.iss != self.issuer or claims.aud not in self._audiences:
             return None
         if now >= claims.exp + self._leeway or now < claims.nbf - self._leeway:
             return None
