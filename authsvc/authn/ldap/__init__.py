@@ -6,11 +6,6 @@ From the bottom up: ``deadline`` and ``names`` know nothing of LDAP servers;
 ``directory`` all of them; ``users``, ``groups`` and ``status`` ask the
 directory questions; ``authenticator`` puts the answers together. ``check`` walks
 the same steps one at a time, for an administrator.
+
+``settings`` and ``presets`` load no LDAP client, so nothing is imported here.
 """
-
-from __future__ import annotations
-
-from authsvc.authn.ldap.authenticator import LDAPAuthenticator
-from authsvc.authn.ldap.settings import LDAPSettings
-
-__all__ = ["LDAPAuthenticator", "LDAPSettings"]

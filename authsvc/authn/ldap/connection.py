@@ -26,6 +26,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import ldap3
 from ldap3.core.exceptions import LDAPInvalidFilterError
+from ldap3.operation.search import search_operation
 
 from authsvc import metrics
 from authsvc.authn.ldap.deadline import Deadline, DeadlineSocket
@@ -216,7 +217,7 @@ class Connection:
             with metrics.LDAP_SECONDS.labels(operation).time():
                 call()
         except LDAPInvalidFilterError as error:
-            raise RefusedError(0, f"the filter is not one: {error}") from None
+            raise RefusedError(0, f"not a filter: {error}") from None
         except Exception as error:  # noqa: BLE001  ldap3 raises what it likes on a malformed answer
             self.close()
             # Not chained: a message of the encoder may hold what it encoded.
@@ -234,6 +235,19 @@ class Connection:
         if code in {BUSY, UNAVAILABLE}:
             raise ServerUnavailableError(f"{self.server}: bind: {message}")
         return BindResult(code, message)
+
+
+def check_filter(filter_: str) -> None:
+    """Raise ValueError where the text is not a search filter (RFC 4515)."""
+    try:
+        search_operation(
+            *("", filter_, ldap3.BASE, ldap3.DEREF_NEVER, [], 0, 0, True),
+            auto_escape=False,
+            auto_encode=False,
+        )
+    except Exception as error:  # noqa: BLE001  its parser raises what it likes
+        reason = str(error) if isinstance(error, LDAPInvalidFilterError) else "malformed filter"
+        raise ValueError(reason) from None
 
 
 def tls_reason(error: OSError | ValueError, host: str) -> str:

@@ -73,8 +73,9 @@ class Dialler:
             except OSError as error:
                 reason = (error.strerror or str(error)).lower()
             else:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                with suppress(OSError):  # it may be reset by now, which the first use will show
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
                 return Connection(sock, str(self.server), deadline)
         raise ServerUnavailableError(f"{self.server}: connect: {reason}")
 

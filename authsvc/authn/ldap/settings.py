@@ -6,6 +6,7 @@ what the presets set is ``presets``. Times are seconds.
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -70,6 +71,19 @@ class SRV:
         while any(label.startswith("_") for label in labels):
             labels.pop(0)
         return ".".join(labels)
+
+
+def parse_nameserver(text: str) -> tuple[str, int]:
+    """Return address and port of ``192.0.2.1``, ``192.0.2.1:5353`` or ``[2001:db8::1]:5353``.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    try:
+        return str(ipaddress.ip_address(text)), 53
+    except ValueError:
+        address, _, port = text.rpartition(":")
+        return str(ipaddress.ip_address(address.strip("[]"))), int(port)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

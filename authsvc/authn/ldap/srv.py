@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import random
 import threading
 import time
@@ -12,7 +11,7 @@ import dns.resolver
 import structlog
 
 from authsvc.authn.ldap.deadline import Deadline
-from authsvc.authn.ldap.settings import SRV, Server
+from authsvc.authn.ldap.settings import SRV, Server, parse_nameserver
 from authsvc.errors import BackendError
 
 _LEAST_SECONDS, _MOST_SECONDS = 30.0, 3600.0
@@ -102,16 +101,3 @@ def _resolver(nameservers: tuple[str, ...]) -> dns.resolver.Resolver:
         resolver.nameserver_ports[address] = port
         resolver.nameservers = [*resolver.nameservers, address]
     return resolver
-
-
-def parse_nameserver(text: str) -> tuple[str, int]:
-    """Return address and port of ``192.0.2.1``, ``192.0.2.1:5353`` or ``[2001:db8::1]:5353``.
-
-    Raises:
-        ValueError: it is none of these.
-    """
-    try:
-        return str(ipaddress.ip_address(text)), 53
-    except ValueError:
-        address, _, port = text.rpartition(":")
-        return str(ipaddress.ip_address(address.strip("[]"))), int(port)

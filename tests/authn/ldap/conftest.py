@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from authsvc.attempts import AttemptCounter, Curve, MemoryAttemptCounter
-from authsvc.authn.ldap import LDAPAuthenticator, LDAPSettings
+from authsvc.authn.ldap.authenticator import LDAPAuthenticator
 from authsvc.authn.ldap.presets import PRESETS
 from authsvc.authn.ldap.settings import (
     TLS,
     Groups,
     GroupSearch,
+    LDAPSettings,
     Security,
     Server,
     SimpleBind,

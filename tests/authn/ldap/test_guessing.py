@@ -116,7 +116,7 @@ def test_an_attempt_that_the_directory_did_not_answer_does_not_count(
     )
     assert authenticator.lookup("bob") is not None  # a connection to search on
     proxy.fault = Fault.REFUSE
-    with pytest.raises(BackendError, match=r"TLS|bind"):
+    with pytest.raises(BackendError):
         authenticator.authenticate_password("bob", PASSWORDS["bob"])
     proxy.fault = Fault.NONE
 

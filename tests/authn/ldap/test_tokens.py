@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from authsvc.authn.ldap import LDAPAuthenticator
+from authsvc.authn.ldap.authenticator import LDAPAuthenticator
 from authsvc.interfaces import TokenAuthenticator, UserInfo
 from tests.authn.ldap.conftest import MakeAuthenticator, by_search
 from tests.contract.token_authenticator import TokenAuthenticatorContract
