@@ -33,7 +33,7 @@ _USERNAME = "{username}"
 class SRV(Wire, frozen=True):
     """Servers from DNS, such as ``_ldap._tcp.example.com``; ``port`` replaces the record's."""
 
-    name: Annotated[str, msgspec.Meta(pattern=r"^(_[^.]+\.)+[^_.][^_]*$")]
+    name: Annotated[str, msgspec.Meta(pattern=r"^_[^.]+\._[^.]+\.[^.]+(\.[^.]+)*\.?$")]
     security: Literal["LDAPS", "StartTLS"] = "StartTLS"
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] | None = None
     nameservers: tuple[str, ...] = ()
