@@ -76,6 +76,9 @@ class Application(Flask):
             "/authenticate": Endpoint("authenticate", tokens, clients, server.max_body),
             "/authorize": Endpoint("authorize", access, clients, server.max_body),
         }
+        # `kubectl create --raw` appends its path to that of the kubeconfig's server,
+        # which has to be the exact URL for the API server.
+        endpoints |= {path * 2: endpoint for path, endpoint in endpoints.items()}
         self.register_blueprint(reviews.blueprint(endpoints))
         self.register_blueprint(health.blueprint(self.checks))
         self.register_blueprint(oauth2.blueprint(lambda: self._service.current.issuer))

@@ -7,6 +7,7 @@ import json
 import secrets
 import shlex
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -34,6 +35,8 @@ class DemoError(AuthsvcError):
 
 def run(folder: Path, *, once: bool) -> bool:
     """Give the tour in a folder; return whether every answer was right."""
+    # Ended by whatever is common: the server must not outlive the tour.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     port = _free_port()
     tokens = {name: secrets.token_urlsafe(24) for name in ("alice", "bob")}
     _write(folder, port, tokens)

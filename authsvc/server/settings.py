@@ -26,7 +26,7 @@ def gunicorn_settings(configuration: Configuration) -> dict[str, Any]:
         "worker_connections": server.max_connections,
         "preload_app": True,  # errors end the start; the policy's memory is shared
         "asgi_lifespan": "off",  # the worker starts and stops the application itself
-        "http_parser": "fast",
+        "http_parser": "auto",  # the one in C where authsvc[fast] installed it
         "keepalive": math.ceil(server.keep_alive),
         # After it the master kills. The worker itself ends by stop_timeout, and
         # then needs a moment to close its parts and write its last decisions.

@@ -19,7 +19,7 @@ def blueprint(endpoints: Mapping[str, Endpoint]) -> Blueprint:
     for path, endpoint in endpoints.items():
         routes.add_url_rule(
             path,
-            endpoint.name,
+            path.strip("/").replace("/", "-"),
             _view(endpoint),
             methods=ANY_METHOD,  # so that the refusal of the others is ours, a Status
             provide_automatic_options=False,
