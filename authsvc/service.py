@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from authsvc import metrics
 from authsvc.attempts import AttemptCounter
+from authsvc.authn import oauth
 from authsvc.authn.cache import CachedTokenAuthenticator
+from authsvc.authn.enrichment import EnrichedTokenAuthenticator, EnrichmentSettings
 from authsvc.authn.guard import AudienceTokenAuthenticator, GuardedTokenAuthenticator
 from authsvc.authn.ldap.settings import LDAPSettings
 from authsvc.authn.passwords import StaticPasswordAuthenticator, StaticPasswordsSettings
@@ -68,9 +70,14 @@ class Provider(NamedTuple):
 
 
 class Service(NamedTuple):
-    """What one configuration means. ``files`` are what it follows by itself."""
+    """What one configuration means. ``files`` are what it follows by itself.
+
+    ``chain``: the token authenticators by name, one by one; reviews ask
+    ``tokens``, which is all of them behind the guard and the cache.
+    """
 
     configuration: Configuration
+    chain: tuple[tuple[str, TokenAuthenticator], ...]
     tokens: CachedTokenAuthenticator
     authorizer: Authorizer
     issuer: Issuer | None
@@ -109,6 +116,9 @@ def build(configuration: Configuration) -> Service:
         for named in configuration.authentication.authenticators
         if not isinstance(named.settings, IssuedSettings)
     }
+    for named in configuration.authentication.authenticators:
+        if named.enrichment is not None and named.name in own:
+            own[named.name] = _enriched(own[named.name], named.enrichment, own)
     issuing = _issuing(configuration.issuing, store, own)
     providers = [
         own.get(named.name) or Provider(named.name, issuing and issuing.authenticator)
@@ -124,6 +134,7 @@ def build(configuration: Configuration) -> Service:
         parts.append(issuing.issuer)
     return Service(
         configuration,
+        tuple((each.name, each.authenticator) for each in providers if each.authenticator),
         _tokens(configuration.authentication, providers),
         authorizer,
         issuing and issuing.issuer,
@@ -178,7 +189,21 @@ def _provider(named: NamedAuthenticator, attempts: AttemptCounter) -> Provider:
 
         ldap = LDAPAuthenticator(settings, attempts, name)
         return Provider(name, ldap if settings.password_tokens else None, ldap, parts=(ldap,))
+    authenticator = oauth.authenticator(settings, name)
+    if authenticator is not None:
+        return Provider(name, authenticator, parts=(authenticator,), files=authenticator.files)
     raise TypeError(f"no authenticator for {type(settings).__name__}")
+
+
+def _enriched(
+    provider: Provider, settings: EnrichmentSettings, providers: Mapping[str, Provider]
+) -> Provider:
+    """Return the provider with what a directory adds to its answers."""
+    people = providers[settings.authenticator].people
+    if people is None or provider.authenticator is None:
+        return provider
+    enriched = EnrichedTokenAuthenticator(provider.authenticator, people, settings, provider.name)
+    return provider._replace(authenticator=enriched)
 
 
 class _NoPolicy:

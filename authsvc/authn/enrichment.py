@@ -22,7 +22,7 @@ from authsvc.authn.checks import (
     verdict,
 )
 from authsvc.authn.routing import Route
-from authsvc.interfaces import Identity, TokenAuthenticator, UserInfo, UserLookup
+from authsvc.interfaces import Identity, TokenAuthenticator, UserLookup
 
 
 class UnknownUsers(Enum):
@@ -96,9 +96,8 @@ class EnrichedTokenAuthenticator:
                 raise Refused("directory", f"{directory} does not know {username}, or no longer")
             report("directory", f"{directory} does not know {username}")
             return identity
-        report(
-            "directory", f"{directory} knows {username}: {', '.join(found.groups) or 'no group'}"
-        )
-        user: UserInfo = identity.user
-        groups = tuple(sorted({*user.groups, *found.groups}))
-        return identity._replace(user=user._replace(groups=groups))
+        groups = ", ".join(found.groups) or "no group"
+        report("directory", f"{directory} knows {username}: {groups}")
+        user = identity.user
+        together = tuple(sorted({*user.groups, *found.groups}))
+        return identity._replace(user=user._replace(groups=together))

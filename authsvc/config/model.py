@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 
 from authsvc.attempts import Curve
+from authsvc.authn.enrichment import EnrichmentSettings
 from authsvc.issuer.settings import IssuerSettings
 from authsvc.store.redis import RedisSettings
 from authsvc.store.sqlite import SQLiteSettings
@@ -66,6 +67,7 @@ class NamedAuthenticator:
 
     name: str
     settings: Hashable
+    enrichment: EnrichmentSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

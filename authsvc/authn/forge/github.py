@@ -60,7 +60,7 @@ class GitHubAuthenticator:
         self._secret: Reloading[str] | None = None
         if settings.app is not None:
             self._secret = secret_in(settings.app.client_secret_file, name)
-        self.files = (self._secret,) if self._secret else ()
+        self.files: tuple[Reloading[Any], ...] = (self._secret,) if self._secret else ()
 
     def route(self, token: str) -> Route:
         """Take personal access tokens, and those of apps where one is configured."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from authsvc.authn.checks import (
     Explanation,
@@ -25,6 +26,7 @@ from authsvc.authn.forge.settings import GitLabSettings
 from authsvc.authn.http import HTTPClient
 from authsvc.authn.routing import Route, route_prefix
 from authsvc.interfaces import Identity
+from authsvc.reloading import Reloading
 
 # An OAuth access token is 64 hexadecimal digits, without a prefix.
 _OF_APPLICATIONS = re.compile(r"[0-9a-f]{64}")
@@ -32,6 +34,8 @@ _OF_APPLICATIONS = re.compile(r"[0-9a-f]{64}")
 
 class GitLabAuthenticator:
     """Knows the members of groups by their GitLab tokens."""
+
+    files: tuple[Reloading[Any], ...] = ()
 
     def __init__(
         self, settings: GitLabSettings, name: str = "gitlab", clock: Callable[[], float] = time.time

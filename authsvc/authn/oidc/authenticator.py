@@ -26,6 +26,7 @@ from authsvc.authn.oidc.keys import ProviderKeys
 from authsvc.authn.oidc.settings import OIDCSettings, TokenType
 from authsvc.authn.routing import Route, route_issuer
 from authsvc.interfaces import Identity
+from authsvc.reloading import Reloading
 
 _ACCESS_TOKEN = {"at+jwt", "application/at+jwt"}  # RFC 9068 2.1
 # Other kinds of JWT that a provider signs with the same keys, such as
@@ -36,6 +37,8 @@ _ESSENTIAL_IN_ACCESS_TOKENS = ("sub", "client_id", "iat", "jti")  # RFC 9068 2.2
 
 class OIDCAuthenticator:
     """Knows the people of one OpenID Connect provider by its JWTs."""
+
+    files: tuple[Reloading[Any], ...] = ()
 
     def __init__(
         self, settings: OIDCSettings, name: str = "oidc", clock: Callable[[], float] = time.time

@@ -11,8 +11,12 @@ from authsvc.authn.static import StaticTokensSettings
 from authsvc.config.decode import Duration, Place, Wire, readable, seconds
 from authsvc.config.model import AuthenticationSettings, CacheSettings, NamedAuthenticator
 from authsvc.config.v1alpha1.attempts import Attempts
+from authsvc.config.v1alpha1.enrichment import Enrichment
+from authsvc.config.v1alpha1.forge import GitHub, GitLab
+from authsvc.config.v1alpha1.introspection import OAuth2Introspection
 from authsvc.config.v1alpha1.issuer import Issued, StaticPasswords
 from authsvc.config.v1alpha1.ldap import LDAP
+from authsvc.config.v1alpha1.oidc import OIDC
 
 
 class Cache(Wire, frozen=True):
@@ -45,9 +49,23 @@ class Authenticator(Wire, frozen=True):
     """One provider: an envelope, and under the field of its type what that type needs."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
-    type: Literal["Issued", "LDAP", "StaticPasswords", "StaticTokens"]
+    type: Literal[
+        "GitHub",
+        "GitLab",
+        "Issued",
+        "LDAP",
+        "OAuth2Introspection",
+        "OIDC",
+        "StaticPasswords",
+        "StaticTokens",
+    ]
+    enrichment: Enrichment | None = None
+    github: GitHub | None = None
+    gitlab: GitLab | None = None
     issued: Issued | None = None
     ldap: LDAP | None = None
+    oauth2_introspection: OAuth2Introspection | None = None
+    oidc: OIDC | None = None
     static_passwords: StaticPasswords | None = None
     static_tokens: StaticTokens | None = None
 
@@ -56,7 +74,8 @@ class Authenticator(Wire, frozen=True):
         given: dict[str, _Provider] = {
             field.encode_name: getattr(self, field.name)
             for field in msgspec.structs.fields(self)
-            if field.name not in {"name", "type"} and getattr(self, field.name) is not None
+            if field.name not in {"name", "type", "enrichment"}
+            and getattr(self, field.name) is not None
         }
         expected = field_of(self.type)
         for name in given:
@@ -67,7 +86,11 @@ class Authenticator(Wire, frozen=True):
             if not at.field(expected).has_errors():
                 at.field(expected).error(f"required for type {self.type}")
             return None
-        return NamedAuthenticator(self.name, provider.to_settings(at.field(expected)))
+        return NamedAuthenticator(
+            self.name,
+            provider.to_settings(at.field(expected)),
+            self.enrichment.to_settings() if self.enrichment else None,
+        )
 
 
 def field_of(type_: str) -> str:
@@ -79,7 +102,16 @@ def field_of(type_: str) -> str:
 _NOTHING_TO_SAY: Mapping[str, _Provider] = {"Issued": Issued()}
 
 # Where a type's name is an abbreviation or a brand, the rule above would misspell it.
-_FIELDS = {"LDAP": "ldap", "OIDC": "oidc", "GitHub": "github", "GitLab": "gitlab"}
+_FIELDS = {
+    "LDAP": "ldap",
+    "OIDC": "oidc",
+    "OAuth2Introspection": "oauth2Introspection",
+    "GitHub": "github",
+    "GitLab": "gitlab",
+}
+
+# Types that can look users up, for other authenticators as well.
+_KNOW_PEOPLE = {"LDAP", "StaticPasswords"}
 
 
 class Authentication(Wire, frozen=True):
@@ -104,6 +136,7 @@ class Authentication(Wire, frozen=True):
             if authenticator.name in seen:
                 item.field("name").error(f"{authenticator.name!r} is given twice")
             seen.add(authenticator.name)
+            self._check_enrichment(authenticator, item.field("enrichment"))
             settings = authenticator.to_settings(item)
             if settings is not None:
                 authenticators.append(settings)
@@ -113,3 +146,14 @@ class Authentication(Wire, frozen=True):
             tuple(authenticators),
             self.password_attempts.to_settings(at.field("passwordAttempts")),
         )
+
+    def _check_enrichment(self, authenticator: Authenticator, at: Place) -> None:
+        if authenticator.enrichment is None:
+            return
+        if authenticator.type in {"Issued", "StaticPasswords"}:
+            at.error(f"of no use for type {authenticator.type}")
+        named = authenticator.enrichment.authenticator
+        type_ = self.types().get(named)
+        if type_ not in _KNOW_PEOPLE or named == authenticator.name:
+            types = " or ".join(sorted(_KNOW_PEOPLE))
+            at.field("authenticator").error(f"{named!r} is no other authenticator of type {types}")

@@ -1,0 +1,22 @@
+"""``enrichment``: a directory that adds groups to what another authenticator says."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from authsvc.authn.enrichment import EnrichmentSettings, UnknownUsers
+from authsvc.config.decode import Wire
+
+
+class Enrichment(Wire, frozen=True):
+    """``authenticator`` names the directory; ``stripPrefix`` is what its user names lack."""
+
+    authenticator: str
+    strip_prefix: str = ""
+    unknown_users: Literal["Refuse", "Keep"] = "Refuse"
+
+    def to_settings(self) -> EnrichmentSettings:
+        """Convert to the internal model."""
+        return EnrichmentSettings(
+            self.authenticator, self.strip_prefix, UnknownUsers(self.unknown_users)
+        )
