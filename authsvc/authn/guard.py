@@ -3,7 +3,9 @@
 A directory or an identity provider may name people; it can never name the
 control plane. Names in ``system:`` belong to the API server (they are granted
 rights by RBAC's bootstrap policy, and system:masters bypasses all
-authorization), so a user of such a name is refused and a group is dropped.
+authorization), and those in ``kubeadm:`` to the administrators whom kubeadm's
+own bindings make omnipotent; so a user of such a name is refused and a group is
+dropped.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from authsvc.interfaces import Identity, TokenAuthenticator, UserInfo
 
 MAX_TOKEN_BYTES = 16 * 1024
 
+_RESERVED = ("system:", "kubeadm:")
 _DOMAINS = ("k8s.io", "kubernetes.io")
 
 _log = structlog.get_logger()
@@ -27,7 +30,7 @@ _BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
 
 def is_reserved(name: str) -> bool:
-    """Whether a name is in ``system:``, in whatever case, spacing, accents or width."""
+    """Whether a name is the control plane's, in whatever case, spacing, accents or width."""
     # Only the exact bytes mean anything to the API server. The rest is for the
     # readers of an audit log, who could not tell such a name from the real one.
     letters = "".join(
@@ -35,11 +38,11 @@ def is_reserved(name: str) -> bool:
         for character in unicodedata.normalize("NFKD", name)
         if unicodedata.category(character)[0] not in "CMZ" and character not in _BLANK_LETTERS
     )
-    return letters.casefold().startswith("system:")
+    return letters.casefold().startswith(_RESERVED)
 
 
 def guard_user(user: UserInfo, authenticator: str = "") -> UserInfo | None:
-    """Return the user with groups sorted, unique and free of ``system:``; None where refused.
+    """Return the user with groups sorted, unique and free of reserved ones; None where refused.
 
     Keys of ``extra`` in Kubernetes' own domains are dropped too: the API server
     reads a pod's and a node's name from there.
