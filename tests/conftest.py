@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 pytest_plugins = [
+    "tests.parts.authsvc_server",
     "tests.parts.chromium",
     "tests.parts.faulty_proxy",
     "tests.parts.issuer",
     "tests.parts.kubectl",
+    "tests.parts.ldap_authority",
     "tests.parts.openid_provider",
     "tests.parts.redis",
+    "tests.parts.samba",
     "tests.parts.slapd",
     "tests.parts.web_server",
 ]

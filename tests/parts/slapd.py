@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.parts import ldap_people
-from tests.parts.certificates import Authority, KeyPair
+from tests.parts.certificates import KeyPair
+from tests.parts.ldap_authority import LDAPAuthority
 
 _MODULES = Path("/usr/lib/ldap")
 _SCHEMAS = Path("/etc/ldap/schema")
@@ -150,23 +151,6 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
-
-
-class LDAPAuthority(Authority):
-    """The authority of the test directory, with what it signed."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, "ldap CA")
-        self.server = self.issue("ldap", "localhost", "127.0.0.1")
-        self.elsewhere = self.issue("elsewhere", "ldap.example.com")
-        self.client = self.issue("authsvc")
-        self.stranger = Authority(folder, "another CA").issue("stranger", "localhost", "127.0.0.1")
-
-
-@pytest.fixture(scope="session")
-def ldap_authority(tmp_path_factory: pytest.TempPathFactory) -> LDAPAuthority:
-    """Make the certificates of the test directory."""
-    return LDAPAuthority(tmp_path_factory.mktemp("ldap-pki"))
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,8 @@ from authsvc.authn.ldap.settings import (
     UserSearch,
 )
 from tests.parts import ldap_people
-from tests.parts.slapd import LDAPAuthority, Slapd
+from tests.parts.ldap_authority import LDAPAuthority
+from tests.parts.slapd import Slapd
 
 OPENLDAP = PRESETS["OpenLDAP"]
 USERS = UserSearch(base=ldap_people.PEOPLE, filter=OPENLDAP.user_filter)

@@ -15,8 +15,9 @@ from authsvc.authn.ldap.settings import TLS, ExternalBind, Security, UserTemplat
 from authsvc.errors import BackendError
 from tests.authn.ldap.conftest import MakeAuthenticator, server
 from tests.parts.faulty_proxy import Fault, FaultyProxy
+from tests.parts.ldap_authority import LDAPAuthority
 from tests.parts.ldap_people import PASSWORDS, PEOPLE
-from tests.parts.slapd import LDAPAuthority, Slapd, free_port
+from tests.parts.slapd import Slapd, free_port
 
 DEADLINE = 0.5
 GRACE = 2.0  # what a busy test machine may add; a missed deadline would be far longer
