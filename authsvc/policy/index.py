@@ -99,9 +99,9 @@ class PolicyIndex:
                 continue
             rows: Iterable[int]
             if entry.__class__ is int:
-                rows = (entry,)  # type: ignore[assignment]  # mypy does not follow __class__, which is faster
+                rows = (entry,)
             elif entry.__class__ is tuple:
-                rows = entry  # type: ignore[assignment]  # as above
+                rows = entry
             else:
                 rows = entry.find(live, namespace, name)  # type: ignore[union-attr]  # as above
             for row in rows:
@@ -113,7 +113,7 @@ class PolicyIndex:
                 if row >= first_grant:
                     roles = holders.roles[row - first_grant]
                     if roles.__class__ is Timed:
-                        roles = roles.at(now)  # type: ignore[union-attr]  # as above
+                        roles = roles.at(now)
                     for role in roles:  # type: ignore[union-attr]  # as above
                         if role not in held:
                             held[role] = (holder, row - first_grant)

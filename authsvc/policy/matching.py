@@ -48,7 +48,7 @@ def who_matches(subject: str, who: str) -> bool:
 
 def pattern_matches(text: str, cell: str) -> bool:
     """Whether a namespace, name or path is what the cell says."""
-    return _expression(cell).fullmatch(text) is not None
+    return any(_option_matches(pieces, text) for pieces in _options(cell))
 
 
 def resource_matches(attributes: Attributes, what: str) -> bool:
@@ -80,16 +80,38 @@ def _part_matches(text: str, part: str | cells.Wild) -> bool:
 
 
 @lru_cache(_CACHED)
-def _expression(cell: str) -> re.Pattern[str]:
-    options = ("".join(_translate(option)) for option in escapes.alternatives(cell))
-    return re.compile("|".join(options), re.DOTALL)
+def _options(cell: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(escapes.pieces_of(option)) for option in escapes.alternatives(cell))
 
 
-def _translate(option: str) -> list[str]:
-    wild = {"\0*": ".*", "\0?": "."}
-    return [
-        wild.get(piece) or escapes.class_expression(piece[1:])
-        if piece[0] == "\0"
-        else re.escape(piece)
-        for piece in escapes.pieces_of(option)
-    ]
+def _option_matches(pieces: tuple[str, ...], text: str) -> bool:
+    """Match piece by piece; where it fails, let the last star take one character more.
+
+    Earlier stars need no second try, so no name makes this slow.
+    """
+    at = piece = after = 0
+    star = -1
+    while at < len(text):
+        if piece < len(pieces) and pieces[piece] == "\0*":
+            star, after = piece, at
+            piece += 1
+        elif piece < len(pieces) and _piece_matches(pieces[piece], text[at]):
+            at += 1
+            piece += 1
+        elif star >= 0:
+            after += 1
+            at, piece = after, star + 1
+        else:
+            return False
+    return all(rest == "\0*" for rest in pieces[piece:])
+
+
+def _piece_matches(piece: str, character: str) -> bool:
+    if piece[0] != "\0":
+        return piece == character
+    return piece == "\0?" or _class(piece[1:]).fullmatch(character) is not None
+
+
+@lru_cache(_CACHED)
+def _class(text: str) -> re.Pattern[str]:
+    return re.compile(escapes.class_expression(text), re.DOTALL)

@@ -1,0 +1,81 @@
+"""What comes with authsvc: the starter policy, the examples, the model."""
+
+from pathlib import Path
+
+import pytest
+
+from authsvc import policy
+from authsvc.interfaces import Effect
+from authsvc.policy.starter import FILES, starter_policy
+from tests.contract.authorizer import NOW, ask
+
+FOLDER = Path(__file__).parents[2] / "policy"
+EXAMPLES = sorted((FOLDER / "examples").glob("*.csv"))
+
+
+def effect(snapshot: policy.PolicySnapshot, *words: str, groups: tuple[str, ...]) -> Effect:
+    return snapshot.evaluator.decide(ask(*words, groups=groups), NOW).effect
+
+
+def test_the_starter_policy_loads_and_grants_nothing() -> None:
+    snapshot = policy.compile_rows(policy.read_text(starter_policy()))
+
+    assert snapshot.counts["p"] > 20
+    assert effect(snapshot, "get", "pods", "ns", groups=("system:authenticated",)) is (
+        Effect.NO_OPINION
+    )
+
+
+def test_the_commented_examples_of_the_starter_policy_load() -> None:
+    files = starter_policy()
+    files["bindings.csv"] = "".join(
+        line.removeprefix("# ") + "\n"
+        for line in files["bindings.csv"].splitlines()
+        if line.startswith(("# g,", "# p,"))
+    )
+
+    assert policy.read_text(files).grants[-1].who == "serviceaccount:monitoring:prometheus"
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_loads_beside_the_starter_policy(example: Path) -> None:
+    rows = policy.read_text({**starter_policy(), example.name: example.read_text()})
+
+    assert example.name in rows.files
+
+
+@pytest.mark.parametrize(
+    ("role", "verb", "what", "allowed"),
+    [
+        ("view", "list", "deployments.apps", True),
+        ("view", "get", "secrets", False),
+        ("view", "create", "pods/exec", False),
+        ("view", "delete", "pods", False),
+        ("edit", "get", "pods/log", True),
+        ("edit", "delete", "secrets", True),
+        ("edit", "create", "rolebindings.rbac.authorization.k8s.io", False),
+        ("admin", "create", "rolebindings.rbac.authorization.k8s.io", True),
+        ("admin", "create", "pods/exec", True),
+        ("admin", "delete", "namespaces", False),
+        ("cluster-admin", "deletecollection", "anything.example.com/scale", True),
+    ],
+)
+def test_the_roles_of_kubernetes_are_as_there(
+    role: str, verb: str, what: str, allowed: bool
+) -> None:
+    binding = f"g, group:team, role:{role}, ns\n"
+    files = {**starter_policy(), "bindings.csv": binding}
+    snapshot = policy.compile_rows(policy.read_text(files))
+
+    assert effect(snapshot, verb, what, "ns", groups=("team",)) is (
+        Effect.ALLOW if allowed else Effect.NO_OPINION
+    )
+    assert effect(snapshot, verb, what, "other", groups=("team",)) is Effect.NO_OPINION
+
+
+def test_the_folder_policy_shows_what_is_shipped() -> None:
+    for name in ("model.conf", FILES[0]):
+        shipped = Path(policy.__file__).parent / "shipped" / name
+        assert (FOLDER / name).read_bytes() == shipped.read_bytes()
+
+    assert policy.load(FOLDER, FOLDER / "model.conf").model.is_shipped
