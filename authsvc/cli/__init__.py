@@ -18,9 +18,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("authsvc.cli.config:config", "Check a configuration; print its defaults or schema."),
     "demo": ("authsvc.cli.demo:demo", "A tour: a real server, real reviews, readable answers."),
     "init": ("authsvc.cli.init:init", "Write all that a service and its API server need."),
+    "keys": ("authsvc.cli.keys:keys", "Rotate and list the issuer's signing keys."),
     "kubeconfig": ("authsvc.cli.kubeconfig:kubeconfig", "Write one of these kubeconfigs alone."),
+    "password": ("authsvc.cli.password:password", "Make a hash for a table of passwords."),
     "policy": ("authsvc.cli.policy:policy", "Check, test, explain, compare, convert policies."),
     "serve": ("authsvc.cli.serve:serve", "Run the service."),
+    "session": ("authsvc.cli.session:session", "List and end the sessions of people."),
     "token": ("authsvc.cli.token:token", "Make tokens for a table; explain a token."),
 }
 
