@@ -7,6 +7,7 @@ Rules and grants are numbered as one: the rules first.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
@@ -107,7 +108,7 @@ class Holders:
         for subject, others in many.items():
             first = self.entries[subject]
             rows = [first, *others] if isinstance(first, int) else others
-            self.entries[subject] = tuple(rows) if len(rows) <= FEW else Many(rows, self)
+            self.entries[subject] = _compact(rows) if len(rows) <= FEW else Many(rows, self)
             done += len(rows)
             if done > STEP:
                 done = 0
@@ -130,7 +131,7 @@ def _roles(grants: Grants) -> list[tuple[str, ...] | Timed]:
 
 def _scopes(rows: list[int], holders: Holders) -> _Scopes:
     if len(rows) <= FEW:
-        return tuple(rows)
+        return _compact(rows)
     places: dict[Pattern, list[int]] = {}
     for row in rows:
         places.setdefault(holders.where[row], []).append(row)
@@ -139,5 +140,10 @@ def _scopes(rows: list[int], holders: Holders) -> _Scopes:
 
 def _file(rows: list[int], patterns: Sequence[Pattern]) -> _Names:
     if len(rows) <= FEW:
-        return tuple(rows)
+        return _compact(rows)
     return PatternTable((patterns[row], row) for row in rows)
+
+
+def _compact(rows: list[int]) -> tuple[int, ...]:
+    """Return the numbers as new objects, which lie side by side in memory."""
+    return tuple(array("I", rows))

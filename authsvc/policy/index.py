@@ -89,7 +89,7 @@ class PolicyIndex:
             namespace, name = attributes.namespace, attributes.name
         holders = self._holders
         find, where, which = holders.entries.get, holders.where, self._rows.rules.which
-        action_of, first_grant = self._actions.of_row, holders.first_grant
+        action_of, given, first_grant = self._actions.of_row, holders.roles, holders.first_grant
         allowed: _Hit | None = None
         held.update(dict.fromkeys(subjects))
         todo = list(subjects)
@@ -105,22 +105,22 @@ class PolicyIndex:
             else:
                 rows = entry.find(live, namespace, name)  # type: ignore[union-attr]  # as above
             for row in rows:
+                # What is least likely, and nearest in memory, is asked first.
+                if row < first_grant and (action := action_of[row]) not in live:
+                    continue
                 pattern = where[row]
                 if pattern is not EVERYTHING and not (
                     pattern == namespace if pattern.__class__ is str else pattern.matches(namespace)  # type: ignore[union-attr]  # as above
                 ):
                     continue
                 if row >= first_grant:
-                    roles = holders.roles[row - first_grant]
+                    roles = given[row - first_grant]
                     if roles.__class__ is Timed:
                         roles = roles.at(now)
                     for role in roles:  # type: ignore[union-attr]  # as above
                         if role not in held:
                             held[role] = (holder, row - first_grant)
                             todo.append(role)
-                    continue
-                action = action_of[row]
-                if action not in live:
                     continue
                 pattern = which[row]
                 if pattern is not EVERYTHING and not (

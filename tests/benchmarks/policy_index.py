@@ -31,6 +31,9 @@ RESOURCES = (
     *("deployments.apps/scale", "*/scale", "persistentvolumeclaims", "events"),
 )
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+_SHAPES = random.Random(0)  # noqa: S311  a seed makes it the same each time
+WHAT = ["|".join(_SHAPES.sample(RESOURCES, _SHAPES.randint(1, 3))) for _ in range(60)]
+MAY = ["|".join(_SHAPES.sample(VERBS, _SHAPES.randint(1, 4))) for _ in range(20)]
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 CASBIN_UP_TO = 10_000
 
@@ -159,9 +162,8 @@ def rule(who: str, rng: random.Random, size: int) -> str:
     where = rng.choice(
         ("*", "*", f"ns-{rng.randrange(size)}", f"ns-{rng.randrange(size)}*", "?*-prod")
     )
-    what = "|".join(rng.sample(RESOURCES, rng.randint(1, 3)))
+    what, may = rng.choice(WHAT), rng.choice(MAY)
     which = rng.choice(("*", "*", "*", f"app-{rng.randrange(size)}", f"app-{rng.randrange(100)}-*"))
-    may = "|".join(rng.sample(VERBS, rng.randint(1, 4)))
     effect = "deny" if rng.random() < 0.05 else "allow"
     return f"p, {who}, {where}, {what}, {which}, {may}, {effect}\n"
 
