@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("authsvc.cli.init:init", "Write all that a service and its API server need."),
     "keys": ("authsvc.cli.keys:keys", "Rotate and list the issuer's signing keys."),
     "kubeconfig": ("authsvc.cli.kubeconfig:kubeconfig", "Write one of these kubeconfigs alone."),
+    "ldap": ("authsvc.cli.ldap:ldap", "Walk the steps of a login at each LDAP server."),
     "password": ("authsvc.cli.password:password", "Make a hash for a table of passwords."),
     "policy": ("authsvc.cli.policy:policy", "Check, test, explain, compare, convert policies."),
     "serve": ("authsvc.cli.serve:serve", "Run the service."),

@@ -107,6 +107,15 @@ class Connection:
         poll.register(self._socket.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
         return bool(poll.poll(0))
 
+    @property
+    def protection(self) -> str:
+        """What protects it, in words: the TLS version, and until when the certificate is good."""
+        sock = self._socket.wrapped
+        if not isinstance(sock, ssl.SSLSocket):
+            return "nothing: passwords are sent in the clear"
+        certificate = sock.getpeercert() or {}
+        return f"{sock.version()}, certificate good until {certificate.get('notAfter')}"
+
     def secure(self, context: ssl.SSLContext, host: str, deadline: Deadline) -> None:
         """Put TLS round the connection."""
         try:
