@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, Final
 
-BLOCK: Final = 1 << 17
+BLOCK: Final = 1 << 15
 """Bytes read at a time: what one step of a load holds the interpreter for."""
 
 MAX_ROW: Final = 1 << 20

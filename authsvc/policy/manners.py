@@ -25,11 +25,18 @@ def breathe() -> None:
 
 @contextmanager
 def quiet_gc() -> Iterator[None]:
-    """Keep the cycle collector from walking a growing table again and again."""
+    """Keep the cycle collector away from a table, while it grows and afterwards.
+
+    It would walk a growing table again and again, and then a million rows in
+    one go, with every other thread waiting. Policy tables hold no cycles: they
+    are freed without it. What else is alive now is exempted with them; of that,
+    a few objects may never be found if they come to be garbage in a cycle.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if enabled:
             gc.enable()
