@@ -10,6 +10,7 @@ import click
 from authsvc.cli import LazyGroup
 
 COMMANDS = {
+    "explain": ("authsvc.cli.token_explain:explain", "Tell why a token is somebody's or nobody's."),
     "hash": ("authsvc.cli.token:hash_", "Make a table's hashed form of a token."),
 }
 
@@ -21,7 +22,7 @@ def token() -> None:
 
 @click.command("hash", epilog="Example: authsvc token hash --generate")
 @click.option("--generate", is_flag=True, help="Make a new token, and print it before its hash.")
-def hash_(generate: bool) -> None:  # noqa: FBT001  click's calling convention
+def hash_(generate: bool) -> None:
     """Print the hashed form of the token on stdin, for the first column of tokens.csv."""
     from authsvc.authn.static import hash_token
 

@@ -36,11 +36,11 @@ class PrefixedClaim(Wire, frozen=True):
 
     def to_mapping(self, at: Place, result: Result) -> ClaimMapping:
         """Convert to the internal model."""
-        check_one_of(at, claim=self.claim, expression=self.expression)
-        if self.claim and self.prefix is None:
-            at.field("prefix").error('required with claim; "" is for none')
-        if self.expression and self.prefix is not None:
-            at.field("prefix").error("belongs to claim; an expression adds its own")
+        if check_one_of(at, claim=self.claim, expression=self.expression):
+            if self.claim and self.prefix is None:
+                at.field("prefix").error('required with claim; "" is for none')
+            if self.expression and self.prefix is not None:
+                at.field("prefix").error("belongs to claim; an expression adds its own")
         compiled = compile_expression(self.expression, Variable.CLAIMS, result, at)
         return ClaimMapping(check_claim(self.claim, at), self.prefix or "", compiled)
 
@@ -193,10 +193,12 @@ class Claims(Wire, frozen=True):
             )
 
 
-def check_one_of(at: Place, **given: str) -> None:
-    """Record an error unless exactly one of the fields is given."""
-    if sum(bool(value) for value in given.values()) != 1:
+def check_one_of(at: Place, **given: str) -> bool:
+    """Return whether exactly one of the fields is given; record an error where not."""
+    good = sum(bool(value) for value in given.values()) == 1
+    if not good:
         at.error(f"expected either {' or '.join(given)}")
+    return good
 
 
 def check_claim(claim: str, at: Place) -> str:

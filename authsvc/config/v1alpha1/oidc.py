@@ -53,8 +53,9 @@ class OIDC(Claims, frozen=True, kw_only=True):
         """Convert to the internal model."""
         issuer = self.issuer
         issuer.check(at.field("issuer"))
-        if not self.signing_algorithms:
-            at.field("signingAlgorithms").error("at least one is required")
+        algorithms = at.field("signingAlgorithms")
+        if not self.signing_algorithms and not algorithms.has_errors():
+            algorithms.error("at least one is required")
         return OIDCSettings(
             issuer=issuer.url,
             audiences=issuer.audiences,
