@@ -13,7 +13,7 @@ from urllib.parse import quote_plus
 
 from authsvc.client.errors import ClientError, RefusedError, printable
 from authsvc.client.https import HTTPS
-from authsvc.client.settings import Settings, check_https
+from authsvc.client.settings import UNATTENDED, Settings, check_https
 from authsvc.client.tokens import Tokens, parse
 
 _DEFAULT_SCOPES = ("openid", "offline_access")
@@ -44,12 +44,10 @@ class Provider:
         """Tell whether the metadata lists a grant type."""
         return grant in _strings(self._discover().get("grant_types_supported"))
 
-    def scopes(self) -> str:
-        """Return the scopes to ask for: those set, or the default ones that the issuer knows."""
-        if self.settings.scopes:
-            return self.settings.scopes
-        known = _strings(self._discover().get("scopes_supported"))
-        return " ".join(scope for scope in _DEFAULT_SCOPES if not known or scope in known)
+    def wanted(self) -> dict[str, str]:
+        """Return what a first request says of the token it wants: scope and audience."""
+        wanted = {"scope": self._scopes(), "audience": self.settings.audience}
+        return {name: value for name, value in wanted.items() if value}
 
     def token(self, form: Mapping[str, str], *, endpoint: str = "", kind: str = "") -> Tokens:
         """Send a token request; the client's own credentials are added.
@@ -86,13 +84,23 @@ class Provider:
         if status == 200:
             return answer
         error, description = answer.get("error"), answer.get("error_description")
-        if isinstance(error, str) and 400 <= status < 500:
-            raise RefusedError(error, description if isinstance(description, str) else "")
-        detail = f" ({printable(error)})" if isinstance(error, str) else ""
+        if not isinstance(error, str):
+            said = ""
+        else:
+            refusal = RefusedError(error, description if isinstance(description, str) else "")
+            if 400 <= status < 500:
+                raise refusal
+            said = f" ({refusal})"
         raise ClientError(
-            f"{self.settings.issuer} answered HTTP {status}{detail}: "
-            "try again later, or ask its administrator"
+            f"{self.settings.issuer} answered HTTP {status}{said}: "
+            "try again later, or ask its administrators"
         )
+
+    def _scopes(self) -> str:
+        if self.settings.scopes or self.settings.flow in UNATTENDED:
+            return self.settings.scopes  # the default ones are about people
+        known = _strings(self._discover().get("scopes_supported"))
+        return " ".join(scope for scope in _DEFAULT_SCOPES if not known or scope in known)
 
     def _discover(self) -> Mapping[str, object]:
         if not self._metadata:

@@ -31,6 +31,7 @@ SETTINGS = {
     "client-secret-file": "clientSecretFile",
     "flow": "flow",
     "scopes": "scopes",
+    "audience": "audience",
     "username": "username",
     "token-file": "tokenFile",
     "token-type": "tokenType",
@@ -44,7 +45,7 @@ SETTINGS = {
 _EXTENSION_NAMES = {name: flag for flag, name in SETTINGS.items()}
 
 # Whose session it is. What is left out says how to get one, not which.
-_IDENTIFYING = ("issuer", "client-id", "username", "scopes", "token-type")
+_IDENTIFYING = ("issuer", "client-id", "username", "scopes", "audience", "token-type")
 
 
 class Request:

@@ -25,10 +25,11 @@ UNATTENDED = ("client-credentials", "token-exchange", "token-file")
 
 HELP = {
     "issuer": "URL of the OpenID provider or of authsvc, as it names itself",
-    "client-id": "OAuth client (default: kubectl)",
+    "client-id": "OAuth client (default: kubectl-authsvc)",
     "client-secret-file": "file that holds the client's secret, for a confidential client",
     "flow": "how to log in: " + ", ".join(FLOWS) + " (default: auto)",
     "scopes": "scopes to ask for, separated by spaces (default: openid offline_access)",
+    "audience": "whom the token is to be for, where the issuer can be told",
     "username": "user name to log in with (password flow; asked for where not given)",
     "token-file": "file that holds a token (token-file and token-exchange flows)",
     "token-type": "id_token or access_token: which to send (default: the ID token if there is one)",
@@ -49,10 +50,11 @@ class Settings:
     """The settings of one user entry. Times in seconds, paths as written."""
 
     issuer: str = ""
-    client_id: str = "kubectl"
+    client_id: str = "kubectl-authsvc"
     client_secret_file: str = ""
     flow: str = "auto"
     scopes: str = ""
+    audience: str = ""
     username: str = ""
     token_file: str = ""
     token_type: str = ""

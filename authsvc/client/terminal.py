@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 import termios
@@ -70,7 +71,12 @@ def _terminal() -> Iterator[TextIO]:
 
 @contextlib.contextmanager
 def _echo_off(terminal: TextIO) -> Iterator[None]:
-    """Leave the terminal as it was, also when Ctrl-C ends the wait."""
+    """Leave the terminal as it was, also when Ctrl-C ends the wait.
+
+    Ctrl-C ends kubectl first: then this is a background process, which SIGTTOU
+    would stop before the terminal is as it was.
+    """
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     before = termios.tcgetattr(terminal)
     silent = [*before]
     silent[3] &= ~termios.ECHO

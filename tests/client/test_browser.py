@@ -43,6 +43,7 @@ def test_a_person_logs_in_with_a_browser_and_lists_pods(
         api_server.url,
         f"--issuer={tls_provider.issuer}",
         f"--certificate-authority={alice.authority}",
+        "--client-id=kubectl",
         "--scopes=openid profile groups offline_access",
         "--flow=browser",
     )
@@ -70,6 +71,7 @@ def test_a_login_refused_in_the_browser_is_an_error(
         api_server.url,
         f"--issuer={tls_provider.issuer}",
         f"--certificate-authority={alice.authority}",
+        "--client-id=kubectl",
     )
     with alice.terminal("kubectl", "authsvc", "login", "--flow=browser") as terminal:
         browser.open(_url(terminal))
@@ -89,7 +91,9 @@ class Redirecting(Issuer):
         return super().answer(asked)
 
     def new_tokens(self) -> dict[str, object]:
-        token = jwt(iss=self.url, aud="kubectl", sub="alice", nonce=self.nonce, iat=0, exp=600)
+        token = jwt(
+            iss=self.url, aud="kubectl-authsvc", sub="alice", nonce=self.nonce, iat=0, exp=600
+        )
         self.issued.append(token)
         return {"id_token": token, "access_token": "opaque", "token_type": "Bearer"}
 

@@ -22,6 +22,7 @@ def test_a_person_logs_in_with_a_code_and_lists_pods(
         api_server.url,
         f"--issuer={tls_provider.issuer}",
         f"--certificate-authority={alice.authority}",
+        "--client-id=kubectl",
         "--flow=device",
     )
     with alice.terminal("kubectl", "get", "pods", "-o", "name") as terminal:

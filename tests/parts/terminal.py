@@ -62,18 +62,13 @@ class Terminal:
                 pytest.fail(f"the program did not show {text!r}:\n{self.screen}")
         return self.screen
 
-    def wait_for_silence(self) -> None:
-        """Wait until what is typed is no longer shown."""
+    def wait_for_echo(self, *, shown: bool) -> None:
+        """Wait until what is typed is shown, or no longer shown."""
         end = time.monotonic() + _SECONDS
-        while self.echoes:
+        while bool(termios.tcgetattr(self._slave)[3] & termios.ECHO) != shown:
             if time.monotonic() > end:
-                pytest.fail("the terminal still shows what is typed")
+                pytest.fail(f"what is typed is{' not' if shown else ''} shown")
             time.sleep(0.01)
-
-    @property
-    def echoes(self) -> bool:
-        """Whether what is typed is shown."""
-        return bool(termios.tcgetattr(self._slave)[3] & termios.ECHO)
 
     def press(self, text: str) -> None:
         """Press these keys; ``\\x03`` is Ctrl-C."""

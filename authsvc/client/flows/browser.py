@@ -38,7 +38,7 @@ def log_in(provider: Provider, environment: Mapping[str, str]) -> Tokens:
             "response_type": "code",
             "client_id": settings.client_id,
             "redirect_uri": redirect.uri,
-            "scope": provider.scopes(),
+            **provider.wanted(),
             "state": state,
             "nonce": nonce,
             "code_challenge": _challenge(verifier),

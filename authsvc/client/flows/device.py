@@ -28,7 +28,7 @@ def log_in(provider: Provider, environment: Mapping[str, str]) -> Tokens:
     endpoint = provider.endpoint("device_authorization")
     if not endpoint:
         raise ClientError(f"{settings.issuer} has no device flow: choose another --flow")
-    answer = provider.post(endpoint, {"scope": provider.scopes()})
+    answer = provider.post(endpoint, provider.wanted())
     device_code, user_code = _text(answer, "device_code"), _text(answer, "user_code")
     address = _url(_text(answer, "verification_uri"))
     complete = answer.get("verification_uri_complete")

@@ -30,7 +30,7 @@ def log_in(provider: Provider, environment: Mapping[str, str]) -> Tokens:
         raise ClientError("the password was empty: log in again")
     form = {"grant_type": "password", "username": username, "password": password}
     try:
-        tokens = provider.token({**form, "scope": provider.scopes()})
+        tokens = provider.token({**form, **provider.wanted()})
     except RefusedError as error:
         if error.error != "invalid_grant":
             raise

@@ -27,8 +27,6 @@ def log_in(provider: Provider, _environment: Mapping[str, str]) -> Tokens:
         }
     else:
         form = {"grant_type": "client_credentials"}
-    if settings.scopes:  # no default: openid and offline_access are for people
-        form["scope"] = settings.scopes
-    tokens = provider.token(form)
+    tokens = provider.token({**form, **provider.wanted()})
     check_id_token(tokens, settings.issuer, settings.client_id)
     return tokens
