@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from authsvc.cli.authentication_configuration import authentication_configuration
+
 
 @click.group()
 def config() -> None:
@@ -53,3 +55,6 @@ def schema() -> None:
         **msgspec.json.schema(AuthsvcConfiguration),
     }
     click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+config.add_command(authentication_configuration)
