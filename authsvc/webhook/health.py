@@ -19,6 +19,8 @@ from prometheus_client import (
 )
 from prometheus_client import REGISTRY as PROCESS_REGISTRY
 
+from authsvc import tallies
+
 PATHS = ("/livez", "/readyz", "/healthz", "/metrics")
 
 
@@ -48,6 +50,7 @@ def blueprint(checks: Callable[[], Sequence[Check]]) -> Blueprint:
 
     @routes.get("/metrics")
     def metrics() -> Response:
+        tallies.publish()
         return Response(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
 
     return routes
@@ -57,13 +60,18 @@ def _health(name: str, checks: Sequence[Check]) -> Response:
     ready = all(check.ready for check in checks)
     if ready and "verbose" not in request.args:
         return _text("ok", 200)
-    lines = [
-        f"[{'+' if check.ready else '-'}]{check.name} {'ok' if check.ready else 'failed'}"
-        + (f": {check.detail}" if check.detail else "")
-        for check in checks
-    ]
-    lines.append(f"{name} check {'passed' if ready else 'failed'}")
+    lines = [*map(_line, checks), f"{name} check {'passed' if ready else 'failed'}"]
     return _text("\n".join(lines) + "\n", 200 if ready else 503)
+
+
+def _line(check: Check) -> str:
+    line = f"[{'+' if check.ready else '-'}]{check.name} {'ok' if check.ready else 'failed'}"
+    first, *more = check.detail.splitlines() or [""]
+    if first:
+        line += f": {first}"
+    if more:
+        line += f" (and {len(more)} more)"
+    return line
 
 
 def _text(text: str, status: int) -> Response:

@@ -1,0 +1,159 @@
+"""Both ways that bring a request to an endpoint, asked in the same words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, Protocol
+
+from flask import Flask
+
+from authsvc.webhook.asgi import ASGIApplication, Message, ReviewsApplication, Scope
+from authsvc.webhook.blueprint import blueprint
+from authsvc.webhook.reviews import Endpoint
+
+
+class Got(NamedTuple):
+    """An answer as it went out; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Carrier(Protocol):
+    """Asks an endpoint; ``names``: those of the client's certificate, None for no certificate."""
+
+    def __call__(
+        self,
+        endpoint: Endpoint,
+        body: bytes = b"{}",
+        method: str = "POST",
+        names: Iterable[str] | None = None,
+        length: int | None = None,
+    ) -> Got: ...
+
+
+class Connection:
+    """One ASGI request: what comes in, and what went out."""
+
+    def __init__(self, *messages: Message, then_silent: bool = False) -> None:
+        self.sent: list[Message] = []
+        self._messages = list(messages)
+        self._then_silent = then_silent
+
+    async def receive(self) -> Message:
+        if self._messages:
+            return self._messages.pop(0)
+        if self._then_silent:
+            await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        self.sent.append(message)
+
+    @property
+    def got(self) -> Got:
+        """The answer."""
+        start, *rest = self.sent
+        headers = {name.decode(): value.decode() for name, value in start["headers"]}
+        return Got(start["status"], headers, b"".join(each.get("body", b"") for each in rest))
+
+
+def part(body: bytes, *, more: bool = False) -> Message:
+    """Return a piece of a body."""
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+def scope(path: str = "/review", method: str = "POST", **more: Any) -> Scope:
+    """Return a request's scope."""
+    return {
+        "type": "http",
+        "http_version": "1.1",
+        "path": path,
+        "query_string": b"timeout=30s",
+        "method": method,
+        "headers": [],
+        **more,
+    }
+
+
+async def unexpected(_scope: Scope, _receive: object, _send: object) -> None:
+    """Be the application nobody should get to."""
+    raise AssertionError("not meant for Flask")
+
+
+def application(
+    endpoint: Endpoint,
+    *,
+    body_timeout: float = 5.0,
+    probes: Mapping[str, ASGIApplication] | None = None,
+    fallback: ASGIApplication = unexpected,
+    pool: ThreadPoolExecutor | None = None,
+) -> ReviewsApplication:
+    """Return the ASGI application with one endpoint."""
+
+    def executor() -> ThreadPoolExecutor:
+        assert pool is not None, "nothing here should need a thread"
+        return pool
+
+    return ReviewsApplication({"/review": endpoint}, probes or {}, fallback, executor, body_timeout)
+
+
+def by_asgi(
+    endpoint: Endpoint,
+    body: bytes = b"{}",
+    method: str = "POST",
+    names: Iterable[str] | None = None,
+    length: int | None = None,
+) -> Got:
+    """Ask by ASGI, the body in two pieces."""
+    middle = len(body) // 2
+    connection = Connection(part(body[:middle], more=True), part(body[middle:]))
+    tls = {"client_cert_names": None if names is None else frozenset(names)}
+    headers = [] if length is None else [(b"content-length", b"%d" % length)]
+    with ThreadPoolExecutor(1) as pool:
+        asyncio.run(
+            application(endpoint, pool=pool)(
+                scope(method=method, headers=headers, extensions={"tls": tls}),
+                connection.receive,
+                connection.send,
+            )
+        )
+    return connection.got
+
+
+class _TLSSocket:
+    """As much of gunicorn's socket as says who the client is."""
+
+    def __init__(self, names: Iterable[str] | None) -> None:
+        self._names = names
+
+    def getpeercert(self) -> dict[str, Any] | None:
+        if self._names is None:
+            return None
+        return {"subject": tuple((("commonName", name),) for name in self._names)}
+
+
+def by_flask(
+    endpoint: Endpoint,
+    body: bytes = b"{}",
+    method: str = "POST",
+    names: Iterable[str] | None = None,
+    length: int | None = None,
+) -> Got:
+    """Ask by Flask's own test client."""
+    flask = Flask("test")
+    flask.register_blueprint(blueprint({"/review": endpoint}))
+    environ: dict[str, Any] = {"gunicorn.socket": _TLSSocket(names)}
+    if length is not None:
+        environ["CONTENT_LENGTH"] = str(length)
+    answer = flask.test_client().open(
+        "/review?timeout=30s", method=method, data=body, environ_overrides=environ
+    )
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    return Got(answer.status_code, headers, answer.data)
+
+
+CARRIERS: dict[str, Callable[..., Got]] = {"asgi": by_asgi, "flask": by_flask}

@@ -1,0 +1,195 @@
+"""The ASGI application: bodies that come in pieces, late or never, and who is asked what."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from authsvc.webhook.asgi import MAX_OTHER_BODY, PROBES_ONLY, Message, Receive, Scope, Send
+from authsvc.webhook.reviews import Answer, ClientCheck, Endpoint
+from tests.webhook.carriers import Connection, application, part, scope
+
+
+class Prompt:
+    """Answers at once with the body."""
+
+    def prompt(self, body: bytes) -> Answer | None:
+        return Answer(200, body)
+
+    def handle(self, body: bytes) -> Answer:
+        raise AssertionError(f"it was answered already: {body!r}")
+
+
+class Slow:
+    """Answers from a thread, once it may."""
+
+    def __init__(self) -> None:
+        self.may = threading.Event()
+        self.asked = threading.Event()
+        self.count = 0
+
+    def prompt(self, body: bytes) -> Answer | None:  # noqa: ARG002  the protocol's signature
+        return None
+
+    def handle(self, body: bytes) -> Answer:
+        self.count += 1
+        self.asked.set()
+        assert self.may.wait(20)
+        return Answer(200, body)
+
+
+def endpoint(handler: Prompt | Slow | None = None, clients: ClientCheck | None = None) -> Endpoint:
+    return Endpoint("test", handler or Prompt(), clients or ClientCheck(), 100)
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Be an application that says what came to it."""
+    message = await receive()
+    body = json.dumps([scope["path"], message["body"].decode(), message["more_body"]]).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+
+
+def test_a_body_in_many_pieces_is_put_together() -> None:
+    connection = Connection(part(b"a", more=True), part(b"", more=True), part(b"b"))
+    asyncio.run(application(endpoint())(scope(), connection.receive, connection.send))
+    assert connection.got.body == b"ab"
+
+
+def test_a_refused_request_is_not_read_and_its_connection_not_used_again() -> None:
+    async def receive() -> Message:
+        raise AssertionError("the body was read")
+
+    connection = Connection()
+    clients = ClientCheck(required=True)
+    asyncio.run(application(endpoint(clients=clients))(scope(), receive, connection.send))
+    assert connection.got.status == 401
+    assert connection.got.headers["connection"] == "close"
+
+
+def test_an_endless_body_is_cut_off_at_the_limit() -> None:
+    pieces = 0
+
+    async def receive() -> Message:
+        nonlocal pieces
+        pieces += 1
+        return part(b"x" * 60, more=True)
+
+    connection = Connection()
+    asyncio.run(application(endpoint())(scope(), receive, connection.send))
+    assert (connection.got.status, pieces) == (413, 2)
+    assert connection.got.headers["connection"] == "close"
+
+
+def test_a_body_that_does_not_come_is_given_up() -> None:
+    connection = Connection(part(b"{", more=True), then_silent=True)
+    reviews = application(endpoint(), body_timeout=0.01)
+    asyncio.run(reviews(scope(), connection.receive, connection.send))
+    assert connection.got.status == 408
+    assert connection.got.headers["connection"] == "close"
+
+
+def test_a_client_that_left_gets_no_answer_and_no_one_is_asked() -> None:
+    slow = Slow()
+    connection = Connection(part(b"{", more=True))
+    asyncio.run(application(endpoint(slow))(scope(), connection.receive, connection.send))
+    assert connection.sent == []
+    assert slow.count == 0
+
+
+def test_one_that_waits_for_a_back_end_holds_up_nobody() -> None:
+    slow = Slow()
+
+    async def both(pool: ThreadPoolExecutor) -> None:
+        waiting, prompt = Connection(part(b"slow")), Connection(part(b"prompt"))
+        task = asyncio.create_task(
+            application(endpoint(slow), pool=pool)(scope(), waiting.receive, waiting.send)
+        )
+        await asyncio.to_thread(slow.asked.wait, 20)
+        await application(endpoint())(scope(), prompt.receive, prompt.send)
+        assert prompt.got.body == b"prompt"
+        assert waiting.sent == []
+        slow.may.set()
+        await task
+        assert waiting.got.body == b"slow"
+
+    with ThreadPoolExecutor(1) as pool:
+        asyncio.run(both(pool))
+
+
+def test_what_waits_for_a_thread_and_is_given_up_is_never_asked() -> None:
+    slow = Slow()
+
+    async def run(pool: ThreadPoolExecutor) -> None:
+        reviews = application(endpoint(slow), pool=pool)
+        first, second = Connection(part(b"1")), Connection(part(b"2"))
+        running = asyncio.create_task(reviews(scope(), first.receive, first.send))
+        await asyncio.to_thread(slow.asked.wait, 20)
+        queued = asyncio.create_task(reviews(scope(), second.receive, second.send))
+        await asyncio.sleep(0)
+        queued.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await queued
+        slow.may.set()
+        await running
+        assert first.got.status == 200
+
+    with ThreadPoolExecutor(1) as pool:
+        asyncio.run(run(pool))
+    assert slow.count == 1
+
+
+def test_what_is_no_review_goes_on_once_its_body_is_there() -> None:
+    connection = Connection(part(b"a", more=True), part(b"b"))
+    reviews = application(endpoint(), fallback=echo)
+    asyncio.run(reviews(scope("/other"), connection.receive, connection.send))
+    assert json.loads(connection.got.body) == ["/other", "ab", False]
+
+
+@pytest.mark.parametrize("path", ["/other", "/livez"])
+def test_a_half_sent_body_never_takes_a_thread_of_flasks(path: str) -> None:
+    connection = Connection(part(b"a", more=True), then_silent=True)
+    reviews = application(endpoint(), body_timeout=0.01, probes={"/livez": echo}, fallback=echo)
+    asyncio.run(reviews(scope(path), connection.receive, connection.send))
+    assert connection.got.status == 408
+
+
+def test_a_body_too_large_for_what_is_no_review_is_refused() -> None:
+    connection = Connection(part(b"x" * (MAX_OTHER_BODY + 1)))
+    reviews = application(endpoint(), fallback=echo)
+    asyncio.run(reviews(scope("/other"), connection.receive, connection.send))
+    assert connection.got.status == 413
+
+
+def test_a_query_that_wsgi_can_not_say_is_refused() -> None:
+    connection = Connection(part(b""))
+    reviews = application(endpoint(), fallback=echo)
+    other = scope("/other", query_string=b"\xff")
+    asyncio.run(reviews(other, connection.receive, connection.send))
+    assert connection.got.status == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/livez", 200), ("/review", 404), ("/oauth2/token", 404)]
+)
+def test_the_listener_for_probes_answers_probes_alone(path: str, status: int) -> None:
+    # Without TLS on the main listener reviews need no certificate: this must not be the way in.
+    connection = Connection(part(b""))
+    reviews = application(endpoint(), probes={"/livez": echo}, fallback=echo)
+    probe = scope(path, extensions={PROBES_ONLY: {}})
+    asyncio.run(reviews(probe, connection.receive, connection.send))
+    assert connection.got.status == status
+
+
+@pytest.mark.parametrize(
+    "extensions", [None, {}, {"tls": {}}, {"tls": {"client_cert_names": None}}]
+)
+def test_a_server_that_says_nothing_of_certificates_means_none(extensions: object) -> None:
+    connection = Connection(part(b""))
+    reviews = application(endpoint(clients=ClientCheck(required=True)))
+    asyncio.run(reviews(scope(extensions=extensions), connection.receive, connection.send))
+    assert connection.got.status == 401

@@ -1,0 +1,65 @@
+"""/livez, /readyz, /healthz and /metrics, in the form of Kubernetes' components."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from authsvc.webhook import health
+from authsvc.webhook.health import Check
+
+GOOD = Check("policy", ready=True)
+KEPT = Check("policy", ready=True, detail="team.csv:3: unknown row type")
+BAD = Check("policy", ready=False)
+
+
+def client(*checks: Check) -> FlaskClient:
+    flask = Flask("test")
+    flask.register_blueprint(health.blueprint(lambda: checks))
+    return flask.test_client()
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/healthz"])
+@pytest.mark.parametrize("check", [GOOD, KEPT])
+def test_ready_is_one_word(path: str, check: Check) -> None:
+    answer = client(check).get(path)
+    assert (answer.status_code, answer.text) == (200, "ok")
+
+
+def test_asked_for_more_each_part_is_listed_with_what_is_wrong_with_it() -> None:
+    answer = client(Check("configuration", ready=True), KEPT).get("/readyz?verbose")
+    assert answer.status_code == 200
+    assert answer.text == (
+        "[+]configuration ok\n[+]policy ok: team.csv:3: unknown row type\nreadyz check passed\n"
+    )
+
+
+def test_not_ready_is_503_and_says_what() -> None:
+    answer = client(GOOD, BAD).get("/readyz")
+    assert answer.status_code == 503
+    assert answer.text == "[+]policy ok\n[-]policy failed\nreadyz check failed\n"
+
+
+def test_alive_is_not_a_matter_of_files() -> None:
+    answer = client(BAD).get("/livez")
+    assert (answer.status_code, answer.text) == (200, "ok")
+
+
+def test_several_faults_of_a_part_stay_on_its_line() -> None:
+    answer = client(Check("policy", ready=True, detail="a:1: x\na:2: y\na:3: z")).get(
+        "/readyz?verbose"
+    )
+    assert answer.text.splitlines()[0] == "[+]policy ok: a:1: x (and 2 more)"
+
+
+def test_metrics_are_prometheus_text() -> None:
+    answer = client().get("/metrics")
+    assert answer.status_code == 200
+    assert answer.content_type.startswith("text/plain; version=")
+    assert "# TYPE authsvc_requests_total counter" in answer.text
+
+
+@pytest.mark.parametrize("path", health.PATHS)
+def test_every_path_that_is_said_to_be_a_probe_is_answered(path: str) -> None:
+    assert client(GOOD).get(path).status_code == 200

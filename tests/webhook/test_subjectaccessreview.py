@@ -1,0 +1,132 @@
+"""SubjectAccessReview's handler as what it is: a function from bytes to a status and bytes."""
+
+from __future__ import annotations
+
+import json
+from typing import NoReturn
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from authsvc.errors import NotReadyError
+from authsvc.interfaces import Attributes, Authorizer, Decision, Effect
+from authsvc.webhook.decisionlog import DecisionLog
+from authsvc.webhook.subjectaccessreview import SubjectAccessReviewHandler
+
+VERSIONS = ["authorization.k8s.io/v1", "authorization.k8s.io/v1beta1"]
+
+
+class Says:
+    """Allows get to alice, denies delete to everybody, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Attributes] = []
+
+    def authorize(self, attributes: Attributes) -> Decision:
+        self.asked.append(attributes)
+        if attributes.verb == "delete":
+            return Decision(Effect.DENY, "denied by a.csv:2", ("a.csv:2",))
+        if attributes.user.username == "alice" and attributes.verb == "get":
+            return Decision(Effect.ALLOW, "allowed by a.csv:1", ("a.csv:1",))
+        return Decision(Effect.NO_OPINION)
+
+
+class Fails:
+    """Fails always the same."""
+
+    def __init__(self, failure: Exception) -> None:
+        self._failure = failure
+
+    def authorize(self, attributes: Attributes) -> Decision:  # noqa: ARG002  the protocol's signature
+        raise self._failure
+
+
+def handler(authorizer: Authorizer | None = None) -> SubjectAccessReviewHandler:
+    current = authorizer or Says()
+    return SubjectAccessReviewHandler(lambda: current, DecisionLog("off"))
+
+
+def review(verb: str = "get", user: str = "alice", version: str = VERSIONS[0]) -> bytes:
+    return json.dumps(
+        {
+            "apiVersion": version,
+            "kind": "SubjectAccessReview",
+            "spec": {"user": user, "resourceAttributes": {"verb": verb, "resource": "pods"}},
+        }
+    ).encode()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("verb", "user", "status"),
+    [
+        ("get", "alice", {"allowed": True, "reason": "allowed by a.csv:1"}),
+        ("delete", "alice", {"allowed": False, "denied": True, "reason": "denied by a.csv:2"}),
+        ("get", "bob", {"allowed": False}),
+    ],
+)
+def test_a_decision_is_answered_in_the_version_of_the_request(
+    version: str, verb: str, user: str, status: dict[str, object]
+) -> None:
+    answer = handler().handle(review(verb, user, version))
+    assert answer.status == 200
+    assert json.loads(answer.body) == {
+        "kind": "SubjectAccessReview",
+        "apiVersion": version,
+        "status": status,
+    }
+
+
+def test_every_review_is_answered_promptly() -> None:
+    assert handler().prompt(review()) == handler().handle(review())
+
+
+@pytest.mark.parametrize("method", ["prompt", "handle"])
+def test_without_a_policy_the_answer_is_503(method: str) -> None:
+    with capture_logs():
+        answer = getattr(handler(Fails(NotReadyError("policy: not loaded"))), method)(review())
+    assert answer.status == 503
+    assert json.loads(answer.body)["message"] == "no policy is loaded"
+
+
+def test_no_service_yet_is_503_too() -> None:
+    def current() -> NoReturn:
+        raise NotReadyError("configuration: not loaded")
+
+    with capture_logs():
+        answer = SubjectAccessReviewHandler(current, DecisionLog("off")).handle(review())
+    assert answer.status == 503
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", review(version="v9"), b'{"spec": {"user": "alice"}}']
+)
+def test_what_is_no_review_is_400_and_nobody_is_asked(body: bytes) -> None:
+    authorizer = Says()
+    answer = handler(authorizer).handle(body)
+    assert answer.status == 400
+    assert json.loads(answer.body)["kind"] == "Status"
+    assert authorizer.asked == []
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = ["user", "groups", "resourceAttributes", "nonResourceAttributes", "extra"]
+
+
+@given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
+def test_whatever_the_body_nothing_is_allowed_and_nothing_crashes(body: bytes) -> None:
+    assert handler().handle(body).status == 400
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), JSON))
+def test_whatever_the_spec_holds_it_is_answered_without_a_crash(spec: dict[str, object]) -> None:
+    body = json.dumps({"kind": "SubjectAccessReview", "spec": spec}).encode()
+    answer = handler().handle(body)
+    assert answer.status in {200, 400}
+    assert not (b'"allowed":true' in answer.body and spec.get("user") != "alice")
