@@ -21,6 +21,8 @@ from authsvc.policy.rows import Grants, Period, Rows
 FEW: Final = 8
 """Rows up to which looking at each is cheaper than a table."""
 
+_MANY_ACTIONS: Final = 64
+
 _Names: TypeAlias = tuple[int, ...] | PatternTable[int]
 _Scopes: TypeAlias = tuple[int, ...] | PatternTable[_Names]
 
@@ -39,43 +41,52 @@ class Timed:
         return self._roles if self._period.covers(now) else ()
 
 
+class _RuleTable:
+    """Rules of a holder of many that all allow, or all deny: by action, then where, then which.
+
+    Where very many actions match a request, looking by where and which alone
+    is quicker; both ways yield every row that applies and few that do not.
+    """
+
+    __slots__ = ("_actions", "_by_action", "_by_scope")
+
+    def __init__(self, rows: list[int], holders: Holders) -> None:
+        by_action: dict[int, list[int]] = {}
+        for row in rows:
+            by_action.setdefault(holders.action_of[row], []).append(row)
+        self._actions = frozenset(by_action)
+        self._by_action = {action: _scopes(rows, holders) for action, rows in by_action.items()}
+        self._by_scope = _scopes(rows, holders) if len(by_action) > _MANY_ACTIONS else ()
+
+    def find(self, actions: frozenset[int], namespace: str, name: str) -> Iterator[int]:
+        if self._actions.isdisjoint(actions):
+            return
+        matching = self._actions & actions
+        if len(matching) > _MANY_ACTIONS:
+            yield from _find(self._by_scope, namespace, name)
+        else:
+            for action in matching:
+                yield from _find(self._by_action[action], namespace, name)
+
+
 class Many:
     """The rows of a holder of many: rules by action, where and which; grants by where."""
 
-    __slots__ = ("_allow", "_deny", "_grants", "_scopes")
+    __slots__ = ("_allows", "_denies", "_grants")
 
     def __init__(self, rows: list[int], holders: Holders) -> None:
-        rules: dict[int, list[int]] = {}
-        grants: list[int] = []
-        for row in rows:
-            if row < holders.first_grant:
-                rules.setdefault(holders.action_of[row], []).append(row)
-            else:
-                grants.append(row)
-        self._deny = frozenset(action for action in rules if action & DENY)
-        self._allow = frozenset(rules) - self._deny
-        self._scopes = {action: _scopes(rows, holders) for action, rows in rules.items()}
-        self._grants = _file(grants, holders.where)
+        first_grant, action_of = holders.first_grant, holders.action_of
+        rules = [row for row in rows if row < first_grant]
+        self._denies = _RuleTable([row for row in rules if action_of[row] & DENY], holders)
+        self._allows = _RuleTable([row for row in rules if not action_of[row] & DENY], holders)
+        self._grants = _file([row for row in rows if row >= first_grant], holders.where)
 
     def find(self, actions: frozenset[int], namespace: str, name: str) -> Iterator[int]:
-        """Yield rows: every one that applies, and few that do not.
-
-        Denies come first and allows last: a search that has found an allow
-        need not see more of them, nor see them twice.
-        """
-        yield from self._rules(self._deny & actions, namespace, name)
+        """Yield rows: every one that applies, and few that do not; denies first."""
+        yield from self._denies.find(actions, namespace, name)
         grants = self._grants
         yield from grants if isinstance(grants, tuple) else grants.find(namespace)
-        yield from self._rules(self._allow & actions, namespace, name)
-
-    def _rules(self, actions: frozenset[int], namespace: str, name: str) -> Iterator[int]:
-        for action in actions:
-            scopes = self._scopes[action]
-            if isinstance(scopes, tuple):
-                yield from scopes
-                continue
-            for names in scopes.find(namespace):
-                yield from names if isinstance(names, tuple) else names.find(name)
+        yield from self._allows.find(actions, namespace, name)
 
 
 class Holders:
@@ -136,6 +147,14 @@ def _scopes(rows: list[int], holders: Holders) -> _Scopes:
     for row in rows:
         places.setdefault(holders.where[row], []).append(row)
     return PatternTable((place, _file(rows, holders.which)) for place, rows in places.items())
+
+
+def _find(scopes: _Scopes, namespace: str, name: str) -> Iterator[int]:
+    if isinstance(scopes, tuple):
+        yield from scopes
+        return
+    for names in scopes.find(namespace):
+        yield from names if isinstance(names, tuple) else names.find(name)
 
 
 def _file(rows: list[int], patterns: Sequence[Pattern]) -> _Names:

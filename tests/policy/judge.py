@@ -18,7 +18,7 @@ MODEL = policy.Model.shipped()
 
 
 def judge(text: str, requests: Sequence[Attributes], few: int) -> Counter[Effect]:
-    """Ask both evaluators; ``few`` rows of a holder are kept without a table.
+    """Ask both evaluators; from ``few`` rows and actions the index uses its tables.
 
     Both must come to the same effect, and every fourth time (Casbin takes long
     for it) find the same rows, by the same subjects, on paths of the same
@@ -28,6 +28,7 @@ def judge(text: str, requests: Sequence[Attributes], few: int) -> Counter[Effect
     casbin = CasbinEvaluator(rows, MODEL)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiler, "FEW", few)
+        patch.setattr(compiler, "_MANY_ACTIONS", few)
         index = PolicyIndex(rows)
     effects: Counter[Effect] = Counter()
     for number, request in enumerate(requests):
