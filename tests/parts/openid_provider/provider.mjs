@@ -15,6 +15,10 @@ import { createInterface } from 'node:readline';
 
 import Provider, { interactionPolicy } from 'oidc-provider';
 
+// Stdout is for answers; what the library has to say goes to the log.
+console.log = console.error;
+console.info = console.error;
+
 const config = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const requests = {};
 let provider;
