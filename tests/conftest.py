@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.parts.faulty_proxy",
     "tests.parts.issuer",
     "tests.parts.kubectl",
+    "tests.parts.login_server",
     "tests.parts.ldap_authority",
     "tests.parts.openid_provider",
     "tests.parts.redis",

@@ -34,7 +34,10 @@ from authsvc.issuer.settings import PASSWORD, REFRESH_TOKEN, TOKEN_EXCHANGE
 from authsvc.webhook.blueprint import not_found
 
 _MAX_BODY = 64 * 1024
-_PUBLIC_SECONDS = 300
+# An API server that verifies by itself looks for a key it does not know only
+# when those it has are older than this (less 30 s): the longest wait after a
+# rotation at once, and the shortest between fetches that bad tokens can cause.
+_PUBLIC_SECONDS = 60
 _FORM = "application/x-www-form-urlencoded"
 _GRANTS = {PASSWORD: "password", REFRESH_TOKEN: "refresh_token", TOKEN_EXCHANGE: "token_exchange"}
 
@@ -122,7 +125,7 @@ def _serve(issuer: Issuer | None, answer: Callable[[_Server], Response]) -> Resp
 
 
 def _publish(issuer: Issuer | None, document: Callable[[Issuer], object]) -> Response:
-    """Return a public document; verifiers may keep it for as long as a key is known ahead."""
+    """Return a public document, which verifiers may keep for a while."""
     if issuer is None:
         return not_found()
     response = Response(msgspec.json.encode(document(issuer)), content_type="application/json")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -164,7 +165,7 @@ def cluster(
         folder,
         [sys.executable, "-m", "authsvc", "serve", "--config", site / "authsvc.yaml"],
     )
-    with _etcd(assets, folder) as etcd, _api_server(assets, folder, etcd, site) as url:
+    with run_etcd(assets, folder) as etcd, run_api_server(assets, folder, etcd, site) as url:
         made = Cluster(
             folder=folder,
             site=site,
@@ -182,7 +183,7 @@ def cluster(
 
 
 @contextmanager
-def _etcd(assets: Path, folder: Path) -> Iterator[str]:
+def run_etcd(assets: Path, folder: Path) -> Iterator[str]:
     client, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
     options: Mapping[str, str | Path] = {
         "data-dir": folder / "etcd",
@@ -197,7 +198,13 @@ def _etcd(assets: Path, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _api_server(assets: Path, folder: Path, etcd: str, site: Path) -> Iterator[str]:
+def run_api_server(
+    assets: Path,
+    folder: Path,
+    etcd: str,
+    site: Path,
+    extra: Mapping[str, str | Path] = MappingProxyType({}),
+) -> Iterator[str]:
     key = folder / "sa.key"
     key.write_bytes(
         ec.generate_private_key(ec.SECP256R1()).private_bytes(
@@ -226,7 +233,7 @@ def _api_server(assets: Path, folder: Path, etcd: str, site: Path) -> Iterator[s
         "token-auth-file": tokens,
     }
     url = f"https://127.0.0.1:{port}"
-    with _running(assets / "kube-apiserver", folder, {**options, **flags}) as program:
+    with _running(assets / "kube-apiserver", folder, {**options, **flags, **extra}) as program:
         program.wait_until(lambda: _api_server_answers(url))
         yield url
 

@@ -3,126 +3,20 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
 
-import pytest
-
-from tests.parts import https
-from tests.parts.authsvc_server import AuthsvcServer
-from tests.parts.issuer import PASSWORD, cheap_hash
+from tests.parts.issuer import PASSWORD
+from tests.parts.login_server import StartLogin
 from tests.parts.redis import RedisServer
 from tests.parts.waiting import eventually
 
-SQLITE = {"type": "SQLite", "sqlite": {"file": "sessions.db"}}
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 
 
-class LoginServer:
-    """A service of two workers that people can log in to."""
-
-    def __init__(self, folder: Path, store: dict[str, Any]) -> None:
-        self.server = AuthsvcServer(folder, tokens="canary-static,robot,9,ci\n")
-        self.people({"alice": "team-a,ops"})
-        self.server.configure(_settings(self.server.port, store))
-        assert self.command("keys", "rotate").returncode == 0
-        self.server.start()
-
-    def people(self, groups: dict[str, str]) -> None:
-        """Write the table of passwords; everybody has the same one."""
-        rows = [f'{name}:{cheap_hash(PASSWORD)}:1001:"{of}"\n' for name, of in groups.items()]
-        scratch = self.server.folder / ".passwords"
-        scratch.write_text("".join(rows) or "# nobody\n")
-        scratch.replace(self.server.folder / "passwords")
-
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run an authsvc command beside the service."""
-        return subprocess.run(
-            [sys.executable, "-m", "authsvc", *arguments, "--config", str(self.server.config)],
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-
-    def ask(self, path: str = "/oauth2/token", **form: str) -> https.Answer:
-        """Post a form, as a client without a certificate."""
-        body = urlencode({"client_id": "kubectl-authsvc"} | form).encode()
-        headers = [
-            ("Host", f"127.0.0.1:{self.server.port}"),
-            ("Content-Type", "application/x-www-form-urlencoded"),
-            ("Content-Length", str(len(body))),
-        ]
-        with self.server.connect() as connection:
-            return connection.request("POST", path, body, headers)
-
-    def log_in(self, password: str = PASSWORD) -> https.Answer:
-        """Log alice in."""
-        return self.ask(grant_type="password", username="alice", password=password)
-
-    def groups(self, token: str) -> list[str] | None:
-        """Return the groups of a TokenReview, None where the token is nobody's."""
-        status = self.server.authenticate(token)
-        assert not status.get("error"), status
-        return list(status["user"]["groups"]) if status["authenticated"] else None
-
-
-def _settings(port: int, store: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "server": {"workers": 2},
-        "store": store,
-        "issuer": {
-            "url": f"https://127.0.0.1:{port}",
-            "keys": "keys",
-            "passwords": ["people"],
-            "exchange": ["tokens"],
-            "directory": {"ttl": "1s"},
-        },
-        "authentication": {
-            "authenticators": [
-                {"name": "issued", "type": "Issued"},
-                {
-                    "name": "people",
-                    "type": "StaticPasswords",
-                    "staticPasswords": {"file": "passwords"},
-                },
-                {
-                    "name": "tokens",
-                    "type": "StaticTokens",
-                    "staticTokens": {"file": "tokens.csv"},
-                },
-            ],
-            "cache": {"ttl": "1s", "rejectedTTL": "1s"},
-        },
-        "logging": {"level": "debug"},
-    }
-
-
-StartLogin = Callable[..., LoginServer]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[StartLogin]:
-    """Start services that people can log in to; all are stopped, and judged, at the end."""
-    with ExitStack() as stack:
-
-        def start(store: dict[str, Any] = SQLITE) -> LoginServer:
-            service = LoginServer(tmp_path / "service", store)
-            stack.callback(service.server.stop)
-            return service
-
-        (tmp_path / "service").mkdir()
-        yield start
-
-
 def test_a_login_is_reviewed_with_the_groups_of_now_and_ends_with_the_user(
-    start: StartLogin,
+    start_login: StartLogin,
 ) -> None:
-    service = start()
+    service = start_login()
 
     token = service.log_in().json()["access_token"]
     assert service.groups(token) == ["ops", "team-a"]
@@ -133,8 +27,8 @@ def test_a_login_is_reviewed_with_the_groups_of_now_and_ends_with_the_user(
     eventually(lambda: service.groups(token) is None, "alice is out", 30)
 
 
-def test_a_session_is_listed_and_revoked_from_the_command_line(start: StartLogin) -> None:
-    service = start()
+def test_a_session_is_listed_and_revoked_from_the_command_line(start_login: StartLogin) -> None:
+    service = start_login()
     tokens = service.log_in().json()
 
     listed = json.loads(service.command("session", "list", "-o", "json").stdout)
@@ -147,8 +41,8 @@ def test_a_session_is_listed_and_revoked_from_the_command_line(start: StartLogin
     eventually(lambda: service.groups(tokens["access_token"]) is None, "the token is out", 30)
 
 
-def test_sessions_outlive_a_restart_and_a_rotation_of_keys(start: StartLogin) -> None:
-    service = start()
+def test_sessions_outlive_a_restart_and_a_rotation_of_keys(start_login: StartLogin) -> None:
+    service = start_login()
     tokens = service.log_in().json()
     service.server.stop()
     rotated = service.command("keys", "rotate", "--activate-in", "0s", "--algorithm", "EdDSA")
@@ -162,8 +56,8 @@ def test_sessions_outlive_a_restart_and_a_rotation_of_keys(start: StartLogin) ->
         assert service.groups(token) == ["ops", "team-a"]
 
 
-def test_guessing_is_slowed_across_workers(start: StartLogin) -> None:
-    service = start()
+def test_guessing_is_slowed_across_workers(start_login: StartLogin) -> None:
+    service = start_login()
 
     answers = [service.log_in("wrong").status for _ in range(6)]
 
@@ -172,9 +66,9 @@ def test_guessing_is_slowed_across_workers(start: StartLogin) -> None:
 
 
 def test_what_an_api_server_reads_of_the_issuer_is_there_without_a_certificate(
-    start: StartLogin,
+    start_login: StartLogin,
 ) -> None:
-    service = start()
+    service = start_login()
 
     document = service.server.get("/.well-known/openid-configuration").json()
 
@@ -183,10 +77,10 @@ def test_what_an_api_server_reads_of_the_issuer_is_there_without_a_certificate(
     assert len(service.server.get(path).json()["keys"]) == 1
 
 
-def test_redis_goes_away_and_comes_back(start: StartLogin, tmp_path: Path) -> None:
+def test_redis_goes_away_and_comes_back(start_login: StartLogin, tmp_path: Path) -> None:
     redis = RedisServer(tmp_path)
     redis.start()
-    service = start({"type": "Redis", "redis": {"url": redis.url}})
+    service = start_login({"type": "Redis", "redis": {"url": redis.url}})
     tokens = service.log_in().json()
     assert service.groups(tokens["access_token"]) is not None
 
@@ -203,8 +97,8 @@ def test_redis_goes_away_and_comes_back(start: StartLogin, tmp_path: Path) -> No
     redis.stop()
 
 
-def test_no_secret_is_in_anything_that_the_service_says(start: StartLogin) -> None:
-    service = start()
+def test_no_secret_is_in_anything_that_the_service_says(start_login: StartLogin) -> None:
+    service = start_login()
     tokens = service.log_in().json()
     exchanged = service.ask(
         grant_type=TOKEN_EXCHANGE,

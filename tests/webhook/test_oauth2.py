@@ -391,7 +391,7 @@ def test_whoever_has_the_published_keys_verifies_a_token(client: FlaskClient, po
     keys = KeySet.import_key_set(published.get_json())
 
     assert jwt.decode(token, keys, algorithms=["ES256"]).claims["sub"] == "alice"
-    assert published.headers["Cache-Control"] == "public, max-age=300"
+    assert published.headers["Cache-Control"] == "public, max-age=60"
 
 
 @pytest.mark.parametrize(
