@@ -37,6 +37,7 @@ def check(slapd: Slapd, ldap_authority: LDAPAuthority, tmp_path: Path) -> Check:
         document = {
             "apiVersion": "config.authsvc.io/v1alpha1",
             "kind": "AuthsvcConfiguration",
+            "server": {"workers": 1},
             "authentication": {
                 "authenticators": [{"name": "corp", "type": "LDAP", "ldap": ldap | changes}]
             },

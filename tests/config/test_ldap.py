@@ -49,6 +49,7 @@ def settings_of(folder: Path, ldap: dict[str, Any]) -> LDAPSettings:
     document = {
         "apiVersion": "config.authsvc.io/v1alpha1",
         "kind": "AuthsvcConfiguration",
+        "server": {"workers": 1},
         "authentication": {"authenticators": [{"name": "corp", "type": "LDAP", "ldap": ldap}]},
     }
     file = folder / "authsvc.yaml"
@@ -239,3 +240,14 @@ def test_a_fault_is_told_with_its_place(
     assert any(message in error.message.lower() or message in error.message for error in told), (
         refused.value
     )
+
+
+def test_several_workers_need_a_store_to_count_failed_passwords_as_one(tmp_path: Path) -> None:
+    example = (EXAMPLES / "openldap.yaml").read_text()
+    without = yaml.safe_load(example)
+    del without["store"]
+    file = tmp_path / "authsvc.yaml"
+    file.write_text(yaml.safe_dump(without))
+
+    with pytest.raises(InvalidConfigurationError, match="store: required by type LDAP"):
+        load(file)

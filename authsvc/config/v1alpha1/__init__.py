@@ -38,6 +38,9 @@ class AuthsvcConfiguration(Wire, frozen=True):
         types = self.authentication.types()
         if issuer is not None and store is None:
             at.field("store").error("required by issuer, which keeps its sessions there")
+        if store is None and "LDAP" in types.values() and self.server.workers > 1:
+            message = "required by type LDAP with several workers, to count failed passwords as one"
+            at.field("store").error(message)
         if issuer is None and "Issued" in types.values():
             at.field("issuer").error("required by an authenticator of type Issued")
         return Configuration(
