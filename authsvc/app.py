@@ -28,6 +28,7 @@ from authsvc.config import load
 from authsvc.errors import ConfigError, InvalidConfigurationError
 from authsvc.reloading import Reloading
 from authsvc.service import Service, build
+from authsvc.tallies import Publisher
 from authsvc.webhook import blueprint as reviews
 from authsvc.webhook import health, oauth2
 from authsvc.webhook.asgi import ASGIApplication, Receive, ReviewsApplication, Scope, Send
@@ -64,6 +65,7 @@ class Application(Flask):
         self.certificates = certificates.following(server.tls) if server.tls else None
         self._threads = server.threads
         self._decisions = DecisionLog(settings.logging.decisions)
+        self._publisher = Publisher()
         clients = ClientCheck(
             required=server.tls is not None,
             allowed_names=server.tls.allowed_client_names if server.tls else frozenset(),
@@ -111,6 +113,7 @@ class Application(Flask):
                 return
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="review")
             self._decisions.start()
+            self._publisher.start()
             if self.certificates is not None:
                 self.certificates.start()
             self._service.current.start()
@@ -131,6 +134,7 @@ class Application(Flask):
             if self.certificates is not None:
                 self.certificates.close()
             self._decisions.close()
+            self._publisher.close()
             self._started_in = None
         atexit.unregister(self.close)
 

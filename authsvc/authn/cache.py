@@ -19,6 +19,7 @@ from typing import NamedTuple
 from authsvc import metrics
 from authsvc.errors import BackendError
 from authsvc.interfaces import Identity, TokenAuthenticator
+from authsvc.tallies import Tally
 
 
 class Miss:
@@ -27,9 +28,9 @@ class Miss:
 
 MISS = Miss()
 
-_HIT = metrics.TOKEN_CACHE.labels("hit")
-_MISSED = metrics.TOKEN_CACHE.labels("miss")
-_JOINED = metrics.TOKEN_CACHE.labels("joined")
+_HIT = Tally(metrics.TOKEN_CACHE.labels("hit"))
+_MISSED = Tally(metrics.TOKEN_CACHE.labels("miss"))
+_JOINED = Tally(metrics.TOKEN_CACHE.labels("joined"))
 
 
 class _Entry(NamedTuple):

@@ -17,5 +17,10 @@ class Logger(GunicornLogger):  # type: ignore[misc]  # gunicorn ships no types
         self.access_log.handlers.clear()
         self.access_log.disabled = True
 
+    @property
+    def access_log_enabled(self) -> bool:
+        """Say so without looking it up at each request."""
+        return False
+
     def access(self, *_arguments: Any) -> None:
         """Write nothing."""

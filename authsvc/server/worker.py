@@ -15,6 +15,7 @@ protocol's ``app`` and asyncio callbacks.
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +120,9 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
         settings = application.settings.server
         self.header_timeout = settings.header_timeout
         self.stop_timeout = settings.stop_timeout
+        # In a worker gunicorn uses this for one thing: how long the application
+        # waits for the next piece of a body. The heartbeat is the master's.
+        self.cfg.set("timeout", math.ceil(settings.body_timeout))
         context = None
         if settings.tls is not None and application.certificates is not None:
             context = tls.entry_context(settings.tls, application.certificates)

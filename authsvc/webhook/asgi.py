@@ -12,8 +12,9 @@ specification; ``client_cert_names`` is what `authsvc.server` adds to it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from functools import cache
 from typing import Any
 
 from authsvc.webhook.reviews import Answer, Endpoint, failure, headers_of, too_large
@@ -72,8 +73,6 @@ class ReviewsApplication:
             await _send(send, endpoint.count(refused), close=True)
             return
         body = await self._read(receive, endpoint.max_body)
-        if body is None:
-            return
         if isinstance(body, Answer):
             await _send(send, endpoint.count(body), close=True)
             return
@@ -90,8 +89,6 @@ class ReviewsApplication:
             await _send(send, failure(400, "the query is not ASCII"), close=True)
             return
         body = await self._read(receive, MAX_OTHER_BODY)
-        if body is None:
-            return
         if isinstance(body, Answer):
             await _send(send, body, close=True)
             return
@@ -102,29 +99,38 @@ class ReviewsApplication:
 
         await application(scope, replay, send)
 
-    async def _read(self, receive: Receive, limit: int) -> bytes | Answer | None:
-        """Return the body, the answer to one too large or too slow, or None: the client is gone."""
+    async def _read(self, receive: Receive, limit: int) -> bytes | Answer:
+        """Return the body, or the answer to one that is too large or does not come."""
+        # The whole body is there at the first look, as a rule, and a timer would
+        # cost more than the decision; this wait is bounded by the server.
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            body: bytes = message.get("body", b"")
+            return body if len(body) <= limit else too_large(limit)
         try:
             async with asyncio.timeout(self._body_timeout):
-                return await _read_body(receive, limit)
+                return await _read_on(message, receive, limit)
         except TimeoutError:
-            return failure(408, f"the body did not come within {self._body_timeout:g} seconds")
+            return _NOT_WHOLE
 
 
-async def _read_body(receive: Receive, limit: int) -> bytes | Answer | None:
+# A client that went away does not read it.
+_NOT_WHOLE = failure(408, "the body did not come whole, or not in time")
+
+
+async def _read_on(message: Message, receive: Receive, limit: int) -> bytes | Answer:
     chunks: list[bytes] = []
     size = 0
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
+    while message["type"] == "http.request":
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size > limit:
             return too_large(limit)
-        if not message.get("more_body", False):
-            return b"".join((*chunks, chunk)) if chunks else chunk
         chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+        message = await receive()
+    return _NOT_WHOLE
 
 
 def client_names(scope: Scope) -> frozenset[str] | None:
@@ -145,9 +151,14 @@ def _content_length(scope: Scope) -> int | None:
 
 
 async def _send(send: Send, answer: Answer, *, close: bool = False) -> None:
-    headers = [(name.encode(), value.encode()) for name, value in headers_of(answer)]
-    headers.append((b"content-length", b"%d" % len(answer.body)))
+    length = (b"content-length", b"%d" % len(answer.body))
+    headers = [*_encoded_headers(answer.status), length]
     if close:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
+
+
+@cache
+def _encoded_headers(status: int) -> Sequence[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in headers_of(status)]

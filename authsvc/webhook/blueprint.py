@@ -48,7 +48,7 @@ def _answer(endpoint: Endpoint) -> Answer:
 
 def respond(answer: Answer) -> Response:
     """Return an answer as Flask's."""
-    return Response(answer.body, answer.status, headers_of(answer))
+    return Response(answer.body, answer.status, headers_of(answer.status))
 
 
 def client_names() -> frozenset[str] | None:

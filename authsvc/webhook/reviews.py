@@ -14,6 +14,7 @@ import structlog
 
 from authsvc import metrics
 from authsvc.api import meta
+from authsvc.tallies import Tally
 
 _log = structlog.get_logger()
 
@@ -39,9 +40,9 @@ _HEADERS = (("content-type", "application/json"), ("x-content-type-options", "no
 _HEADERS_405 = (*_HEADERS, ("allow", "POST"))  # RFC 9110 15.5.6
 
 
-def headers_of(answer: Answer) -> Sequence[tuple[str, str]]:
-    """Return an answer's headers, but for those of its framing."""
-    return _HEADERS_405 if answer.status == 405 else _HEADERS
+def headers_of(status: int) -> Sequence[tuple[str, str]]:
+    """Return the headers of an answer with that status, but for those of its framing."""
+    return _HEADERS_405 if status == 405 else _HEADERS
 
 
 class ReviewHandler(Protocol):
@@ -89,7 +90,7 @@ class Endpoint:
         self._handler = handler
         self._clients = clients
         self._answered = {
-            status: metrics.REQUESTS.labels(name, str(status))
+            status: Tally(metrics.REQUESTS.labels(name, str(status)))
             for status in (200, 400, 401, 403, 405, 408, 413, 503)
         }
 

@@ -16,13 +16,14 @@ from authsvc import metrics
 from authsvc.api import authorization
 from authsvc.errors import InvalidReviewError, NotReadyError
 from authsvc.interfaces import Authorizer, Effect
+from authsvc.tallies import Tally, Timings
 from authsvc.webhook.decisionlog import DecisionLog
 from authsvc.webhook.reviews import Answer, failure
 
 _log = structlog.get_logger()
 
-_SECONDS = metrics.REQUEST_SECONDS.labels("authorize")
-_EFFECTS = {effect: metrics.AUTHORIZATIONS.labels(effect.value) for effect in Effect}
+_SECONDS = Timings(metrics.REQUEST_SECONDS.labels("authorize"))
+_EFFECTS = {effect: Tally(metrics.AUTHORIZATIONS.labels(effect.value)) for effect in Effect}
 
 
 class SubjectAccessReviewHandler:

@@ -17,6 +17,7 @@ from authsvc.api import authentication
 from authsvc.authn.cache import Miss
 from authsvc.errors import BackendError, InvalidReviewError, NotReadyError
 from authsvc.interfaces import Identity
+from authsvc.tallies import Tally, Timings
 from authsvc.webhook.decisionlog import DecisionLog
 from authsvc.webhook.reviews import Answer, failure
 
@@ -25,9 +26,9 @@ _log = structlog.get_logger()
 # What the API server is told of a failure: its log is read by others than ours.
 ERROR = "the token could not be verified, try again"
 
-_SECONDS = metrics.REQUEST_SECONDS.labels("authenticate")
+_SECONDS = Timings(metrics.REQUEST_SECONDS.labels("authenticate"))
 _OUTCOMES = {
-    outcome: metrics.AUTHENTICATIONS.labels(outcome)
+    outcome: Tally(metrics.AUTHENTICATIONS.labels(outcome))
     for outcome in ("authenticated", "rejected", "error")
 }
 

@@ -1,0 +1,1 @@
+"""Figures, not tests: scripts that measure things side by side, in one run on one machine."""
