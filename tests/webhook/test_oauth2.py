@@ -16,6 +16,8 @@ import structlog
 from authlib.oidc.discovery import OpenIDProviderMetadata
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import KeySet
 from werkzeug.test import TestResponse
@@ -392,6 +394,35 @@ def test_whoever_has_the_published_keys_verifies_a_token(client: FlaskClient, po
 
     assert jwt.decode(token, keys, algorithms=["ES256"]).claims["sub"] == "alice"
     assert published.headers["Cache-Control"] == "public, max-age=60"
+
+
+@given(
+    form=st.dictionaries(
+        st.sampled_from(
+            [
+                *("grant_type", "username", "password", "refresh_token", "subject_token"),
+                *("subject_token_type", "audience", "client_id", "client_secret", "token", "x"),
+            ]
+        ),
+        st.text(max_size=40) | st.sampled_from([*GRANTS, DEFAULT_CLIENT, "robot", ID_TOKEN]),
+    ),
+    authorization=st.none() | st.binary(max_size=40),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_no_form_makes_the_endpoints_fail(
+    client: FlaskClient, form: dict[str, str], authorization: bytes | None
+) -> None:
+    headers = {}
+    if authorization is not None:
+        headers["Authorization"] = "Basic " + base64.b64encode(authorization).decode()
+
+    for path in ("/oauth2/token", "/oauth2/revoke"):
+        response = client.post(path, base_url=URL, data=form, headers=headers)
+
+        assert response.status_code in {200, 400, 401, 429}
+        if response.status_code != 200:
+            assert response.get_json()["error"]
+        assert "access_token" not in response.get_json()
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,23 @@ import pytest
 from authsvc.authn.cache import CachedTokenAuthenticator
 from authsvc.authn.issued import SESSION
 from authsvc.errors import BackendError
-from authsvc.interfaces import Identity
+from authsvc.interfaces import Identity, TokenAuthenticator, UserInfo
+from tests.contract.token_authenticator import TokenAuthenticatorContract
 from tests.parts.issuer import PASSWORD, House, MakeHouse
+
+
+class TestContract(TokenAuthenticatorContract):
+    @pytest.fixture
+    def authenticator(self, house: House) -> TokenAuthenticator:
+        return house.authenticator
+
+    @pytest.fixture
+    def good_token(self, house: House) -> str:
+        return _log_in(house)
+
+    @pytest.fixture
+    def expected_user(self) -> UserInfo:
+        return UserInfo("alice", "1001", ("ops", "team-a"))
 
 
 def _log_in(house: House) -> str:
@@ -164,3 +179,8 @@ def test_a_refresh_token_is_no_bearer_token(house: House) -> None:
     assert issued is not None
 
     assert _review(house, str(issued.refresh_token)) is None
+
+
+def test_a_token_is_routed_by_the_issuer_it_names(house: House) -> None:
+    assert house.authenticator.route(_log_in(house)).takes
+    assert not house.authenticator.route("opaque").takes
