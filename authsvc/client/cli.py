@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from authsvc import __version__
 from authsvc.client import commands
 from authsvc.client.errors import ClientError
 from authsvc.client.request import SETTINGS
@@ -43,6 +44,9 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader of stdout is gone, there is nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        print(f"kubectl-authsvc: {error.strerror}: {error.filename}", file=sys.stderr)
+        return 1
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
@@ -56,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         "or with any OpenID provider.",
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"kubectl-authsvc {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_session_commands(subparsers)
     _add_review_commands(subparsers)

@@ -4,7 +4,9 @@
 
     ClientError(message)             printed after the program's name; exit status 1
     ├── NotLoggedInError(message)    there is no usable session, and no way to ask for one
-    └── RefusedError(error, …)       the provider said no (an OAuth 2.0 error answer)
+    ├── UnreachableError(message)    the issuer could not be reached, or not in time
+    ├── MissingTokenError(message)   the issuer's answer lacks the token that is to be sent
+    └── RefusedError(error, …)       the issuer said no (an OAuth 2.0 error answer)
 
 No message holds a token or a password. What a server said is cleaned first:
 it is printed on a terminal.
@@ -17,6 +19,14 @@ class ClientError(Exception):
 
 class NotLoggedInError(ClientError):
     """No usable session, and asking for a login is not possible or not allowed."""
+
+
+class UnreachableError(ClientError):
+    """No connection, no trust, or no answer in time: another try may do."""
+
+
+class MissingTokenError(ClientError):
+    """A token answer without the kind of token that the session sends."""
 
 
 class RefusedError(ClientError):

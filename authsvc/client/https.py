@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
 
 from authsvc.client.deadline import deadline
-from authsvc.client.errors import ClientError
+from authsvc.client.errors import ClientError, UnreachableError
 from authsvc.client.settings import Settings, check_https
 
 _OTHER_HOST = (62, 64)  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
@@ -47,7 +47,8 @@ class HTTPS:
         """Return the JSON object at ``url``.
 
         Raises:
-            ClientError: it is not to be had; says where and why.
+            UnreachableError: no connection, no trust, or no answer in time.
+            ClientError: it is not there, or something else.
         """
         status, answer = self._send(url, None, {})
         if status != 200:
@@ -62,7 +63,8 @@ class HTTPS:
         An empty body is an empty object (RFC 7009 answers so).
 
         Raises:
-            ClientError: there is no such answer; says where and why.
+            UnreachableError: no connection, no trust, or no answer in time.
+            ClientError: the answer is none.
         """
         return self._send(url, urlencode(form).encode(), headers or {})
 
@@ -80,11 +82,11 @@ class HTTPS:
         except (OSError, http.client.HTTPException) as error:
             reason = error.reason if isinstance(error, urllib.error.URLError) else error
             if isinstance(reason, TimeoutError):
-                raise ClientError(
+                raise UnreachableError(
                     f"{place} did not answer within {self._seconds} s: try again, "
                     "or raise --request-timeout"
                 ) from None
-            raise ClientError(_unreachable(place, reason)) from None
+            raise UnreachableError(_unreachable(place, reason)) from None
         return status, _object(place, status, kind, content)
 
     def _exchange(self, asked: urllib.request.Request) -> tuple[int, str, bytes]:

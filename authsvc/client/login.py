@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from authsvc.client import flows, sessions
-from authsvc.client.errors import ClientError, NotLoggedInError, RefusedError
+from authsvc.client.errors import ClientError, MissingTokenError, NotLoggedInError, RefusedError
 from authsvc.client.lock import one_at_a_time
 from authsvc.client.provider import Provider, read_secret
 from authsvc.client.request import Request
@@ -113,8 +113,8 @@ def _renew(
     if session is not None and session.get("refresh_token"):
         try:
             return _refreshed(asked, provider, session)
-        except RefusedError as error:
-            if error.error not in _ENDED:
+        except (RefusedError, MissingTokenError) as error:
+            if isinstance(error, RefusedError) and error.error not in _ENDED:
                 raise
             ended = f"the session at {settings.issuer} has ended ({error})"
             del session["refresh_token"]  # not to be offered again with each call

@@ -7,10 +7,12 @@ other request is turned away, for any page in the browser could make one.
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import queue
 import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from types import TracebackType
@@ -62,18 +64,16 @@ class Redirect:
         Raises:
             ClientError: none came in time.
         """
-        try:
-            return self.answers.get(timeout=seconds)
-        except queue.Empty:
-            strays = (
-                f" ({self.strays} of another login came: use the newest page)"
-                if self.strays
-                else ""
-            )
-            raise ClientError(
-                f"the browser did not come back within {seconds:.0f} s{strays}: log in again, "
-                "or with --flow=device if the browser is on another machine"
-            ) from None
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            # Short waits: a Ctrl-C that comes just before a wait is seen only after it.
+            with contextlib.suppress(queue.Empty):
+                return self.answers.get(timeout=min(0.2, seconds))
+        strays = f" ({self.strays} of another login came)" if self.strays else ""
+        raise ClientError(
+            f"the browser did not come back within {seconds:.0f} s{strays}: log in again, "
+            "or with --flow=device if the browser is on another machine"
+        )
 
     def __enter__(self) -> Self:
         threading.Thread(

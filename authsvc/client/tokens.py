@@ -14,12 +14,13 @@ from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from authsvc.client.errors import ClientError, printable
+from authsvc.client.errors import ClientError, MissingTokenError, printable
 
 UNKNOWN_LIFETIME = 300.0
 """Seconds that a token of unknown lifetime is kept."""
 
 _MARGIN = 30.0
+_LONGEST = 10 * 365 * 86400.0  # a date beyond the year 9999 is one that kubectl cannot read
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class Tokens:
         Counted from ``now``, its arrival, rather than from the token's own
         times: those are by the issuer's clock.
         """
-        lifetime = UNKNOWN_LIFETIME if self.lifetime is None else max(self.lifetime, 0.0)
+        lifetime = UNKNOWN_LIFETIME if self.lifetime is None else self.lifetime
+        lifetime = min(max(lifetime, 0.0), _LONGEST)
         return now + lifetime - min(_MARGIN, lifetime / 4)
 
 
@@ -65,7 +67,8 @@ def parse(answer: Mapping[str, object], token_type: str) -> Tokens:
     """Read a token answer; ``token_type`` is the setting, empty for the default choice.
 
     Raises:
-        ClientError: it is not one, or lacks the token that is to be sent.
+        MissingTokenError: it lacks the kind of token that is to be sent.
+        ClientError: it is no token answer.
     """
     access, identity = _text(answer.get("access_token")), _text(answer.get("id_token"))
     kind = _text(answer.get("token_type")) or "bearer"
@@ -74,7 +77,7 @@ def parse(answer: Mapping[str, object], token_type: str) -> Tokens:
     chosen = token_type or ("id_token" if identity else "access_token")
     token = identity if chosen == "id_token" else access
     if not token:
-        raise ClientError(f"the issuer's token answer holds no {chosen}: check --token-type")
+        raise MissingTokenError(f"the issuer's answer holds no {chosen}: check --token-type")
     if not token.isascii() or not token.isprintable() or " " in token:
         raise ClientError(f"the issuer's {chosen} holds characters that a header cannot carry")
     id_claims = claims(identity)

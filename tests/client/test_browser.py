@@ -159,7 +159,7 @@ def test_with_a_wrong_state_alone_the_login_ends_in_an_error_that_says_so(
     with _login(alice, redirecting, "--login-timeout=2") as terminal:
         _get(_redirect(_url(terminal), redirecting, state="wrong"))
         assert terminal.wait() == 1
-        assert "did not come back within 2 s (1 of another login came" in terminal.screen
+        assert "did not come back within 2 s (1 of another login came)" in terminal.screen
     assert redirecting.grants("authorization_code") == 0
 
 
@@ -227,6 +227,26 @@ def test_an_idle_connection_of_the_browser_holds_nothing_up(
         with socket.create_connection(("127.0.0.1", urlsplit(redirect).port or 0)):
             assert _get(redirect)[0] == 200
             assert terminal.wait() == 0
+
+
+def test_a_refresh_without_an_id_token_leads_to_a_login(alice: Person, redirecting: Issuer) -> None:
+    settings = (f"--issuer={redirecting.url}", f"--certificate-authority={alice.authority}")
+    alice.keep(
+        settings,
+        obtained_at=1,
+        good_until=2,
+        kind="id_token",
+        refresh_token="refresh-0",
+        token_endpoint=f"{redirecting.url}/token",
+    )
+    answer = {"access_token": "opaque", "token_type": "Bearer"}
+    redirecting.token_answer = lambda _: Answer(200, answer)
+
+    done = alice.get_token(*settings)
+
+    assert done.returncode == 1
+    assert "holds no id_token" in done.stderr
+    assert "run `kubectl authsvc login`" in done.stderr
 
 
 def test_the_browser_that_is_set_is_opened(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,22 @@ def test_pending_answers_are_waited_out(alice: Person, devices: Devices) -> None
         assert terminal.wait() == 0
 
     assert devices.grants("urn:ietf:params:oauth:grant-type:device_code") == 4
+
+
+def test_an_issuer_that_is_away_for_a_moment_is_asked_again(
+    alice: Person, devices: Devices
+) -> None:
+    ended = threading.Event()
+
+    def hang_once(asked: Asked) -> Answer:
+        devices.token_answer = None
+        ended.wait(10)
+        return devices.answer(asked)
+
+    devices.token_answer = hang_once
+    with _login(alice, devices, "--request-timeout=1") as terminal:
+        assert terminal.wait() == 0
+    ended.set()
 
 
 @pytest.mark.parametrize(

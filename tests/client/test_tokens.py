@@ -19,7 +19,7 @@ def test_the_id_token_is_sent_if_there_is_one_and_the_setting_overrules() -> Non
     assert parse(answer, "").token == answer["id_token"]
     assert parse(answer, "access_token").token == "opaque"
     assert parse({"access_token": "opaque", "token_type": "Bearer"}, "").token == "opaque"
-    with pytest.raises(ClientError, match="holds no id_token: check --token-type"):
+    with pytest.raises(ClientError, match="answer holds no id_token: check --token-type"):
         parse({"access_token": "opaque"}, "id_token")
 
 
@@ -61,6 +61,7 @@ def test_a_clock_off_by_an_hour_changes_nothing(clock_error: int) -> None:
         (True, 270.0),
         ("soon", 270.0),
         (1e300, 270.0),
+        (1e11, 315_359_970.0),
     ],
 )
 def test_a_token_is_used_until_a_margin_before_its_end(expires_in: object, good_for: float) -> None:

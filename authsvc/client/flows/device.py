@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from authsvc.client import qr
-from authsvc.client.errors import ClientError, RefusedError, printable
+from authsvc.client.errors import ClientError, RefusedError, UnreachableError, printable
 from authsvc.client.provider import Provider
 from authsvc.client.terminal import say
 from authsvc.client.tokens import Tokens, check_id_token
@@ -47,6 +47,8 @@ def _wait(provider: Provider, device_code: str, interval: float, seconds: float)
             return provider.token({"grant_type": GRANT, "device_code": device_code})
         except RefusedError as error:
             interval = _next_interval(error, interval)
+        except UnreachableError:  # section 3.5: go on, less often
+            interval *= 2
     raise ClientError(f"nobody logged in within {seconds:.0f} s: run the command again")
 
 
