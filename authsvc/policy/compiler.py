@@ -1,30 +1,41 @@
 """From rows to the tables of the index: which rows a subject or role leads to.
 
-Nine subjects of ten have a row or two: those are kept as bare row numbers, so
-that a million subjects fit into memory. Only a holder of many gets a table.
-Rules and grants are numbered as one: the rules first.
+Nine subjects of ten have a row or two. Those lead to a ``Link``, or a tuple of
+some: of a rule the row's number, of a grant all that a decision needs. With a
+million of them time goes where memory is touched, and of rules most are passed
+over by their action alone, which lies in a small array. Only a holder of many
+rows gets a table, ``Many``.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterator, Sequence
-from typing import Final, TypeAlias
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, TypeAlias, TypeVar
 
 from authsvc.policy import cells
 from authsvc.policy.actions import DENY
 from authsvc.policy.globs import Pattern
 from authsvc.policy.manners import STEP, breathe
 from authsvc.policy.patterns import PatternTable
-from authsvc.policy.rows import Grants, Period, Rows
+from authsvc.policy.rows import Period, Rows, Rules
 
 FEW: Final = 8
 """Rows up to which looking at each is cheaper than a table."""
 
-_MANY_ACTIONS: Final = 64
+MANY_ACTIONS: Final = 64
+"""Actions of one holder that match a request, from which looking by place is cheaper."""
 
-_Names: TypeAlias = tuple[int, ...] | PatternTable[int]
-_Scopes: TypeAlias = tuple[int, ...] | PatternTable[_Names]
+
+class GrantLink:
+    """A grant, as its subject or role leads to it."""
+
+    __slots__ = ("roles", "row", "where")
+
+    def __init__(self, row: int, where: Pattern, roles: tuple[str, ...] | Timed) -> None:
+        self.row = row
+        self.where = where
+        self.roles = roles
 
 
 class Timed:
@@ -41,32 +52,11 @@ class Timed:
         return self._roles if self._period.covers(now) else ()
 
 
-class _RuleTable:
-    """Rules of a holder of many that all allow, or all deny: by action, then where, then which.
+Link: TypeAlias = int | GrantLink
+L = TypeVar("L")
 
-    Where very many actions match a request, looking by where and which alone
-    is quicker; both ways yield every row that applies and few that do not.
-    """
-
-    __slots__ = ("_actions", "_by_action", "_by_scope")
-
-    def __init__(self, rows: list[int], holders: Holders) -> None:
-        by_action: dict[int, list[int]] = {}
-        for row in rows:
-            by_action.setdefault(holders.action_of[row], []).append(row)
-        self._actions = frozenset(by_action)
-        self._by_action = {action: _scopes(rows, holders) for action, rows in by_action.items()}
-        self._by_scope = _scopes(rows, holders) if len(by_action) > _MANY_ACTIONS else ()
-
-    def find(self, actions: frozenset[int], namespace: str, name: str) -> Iterator[int]:
-        if self._actions.isdisjoint(actions):
-            return
-        matching = self._actions & actions
-        if len(matching) > _MANY_ACTIONS:
-            yield from _find(self._by_scope, namespace, name)
-        else:
-            for action in matching:
-                yield from _find(self._by_action[action], namespace, name)
+_Names: TypeAlias = tuple[int, ...] | PatternTable[int]
+_Scopes: TypeAlias = tuple[int, ...] | PatternTable[_Names]
 
 
 class Many:
@@ -74,95 +64,115 @@ class Many:
 
     __slots__ = ("_allows", "_denies", "_grants")
 
-    def __init__(self, rows: list[int], holders: Holders) -> None:
-        first_grant, action_of = holders.first_grant, holders.action_of
-        rules = [row for row in rows if row < first_grant]
-        self._denies = _RuleTable([row for row in rules if action_of[row] & DENY], holders)
-        self._allows = _RuleTable([row for row in rules if not action_of[row] & DENY], holders)
-        self._grants = _file([row for row in rows if row >= first_grant], holders.where)
+    def __init__(self, links: Sequence[Link], rules: Rules, actions: Sequence[int]) -> None:
+        grants = [link for link in links if isinstance(link, GrantLink)]
+        rows = [link for link in links if isinstance(link, int)]
+        denies = [row for row in rows if actions[row] & DENY]
+        allows = [row for row in rows if not actions[row] & DENY]
+        self._denies = _RuleTable(denies, rules, actions)
+        self._allows = _RuleTable(allows, rules, actions)
+        self._grants = _file(grants, lambda link: link.where)
 
-    def find(self, actions: frozenset[int], namespace: str, name: str) -> Iterator[int]:
-        """Yield rows: every one that applies, and few that do not; denies first."""
+    def find(self, actions: frozenset[int], namespace: str, name: str) -> Iterator[Link]:
+        """Yield links: every one that applies, and few that do not; denies first."""
         yield from self._denies.find(actions, namespace, name)
         grants = self._grants
         yield from grants if isinstance(grants, tuple) else grants.find(namespace)
         yield from self._allows.find(actions, namespace, name)
 
 
-class Holders:
-    """All subjects and roles. A row below ``first_grant`` is a rule's, one from there a grant's."""
+class _RuleTable:
+    """Rules of a holder of many that all allow, or all deny: by action, then where, then which.
 
-    def __init__(self, rows: Rows, action_of: Sequence[int]) -> None:
-        self.first_grant = len(rows.rules)
-        self.where: list[Pattern] = [*rows.rules.where, *rows.grants.where]
-        self.which = rows.rules.which
-        self.action_of = action_of
-        self.roles = _roles(rows.grants)
-        self.entries: dict[str, int | tuple[int, ...] | Many] = {}
-        many: dict[str, list[int]] = {}
-        self._collect(rows.rules.who, 0, many)
-        self._collect(rows.grants.who, self.first_grant, many)
-        self._file(many)
+    Where very many actions match a request, looking by where and which alone
+    is quicker; both ways yield every rule that applies and few that do not.
+    """
 
-    def _collect(self, who: Sequence[str], first: int, many: dict[str, list[int]]) -> None:
-        entries = self.entries
-        for start in range(0, len(who), STEP):
-            for row, cell in enumerate(who[start : start + STEP], first + start):
-                plain = cells.PLAIN_SUBJECT.fullmatch(cell) is not None
-                for subject in (cell,) if plain else dict.fromkeys(cells.parse_who(cell)):
-                    if entries.setdefault(subject, row) != row:
-                        many.setdefault(subject, []).append(row)
+    __slots__ = ("_actions", "_by_action", "_by_scope")
+
+    def __init__(self, rows: list[int], rules: Rules, actions: Sequence[int]) -> None:
+        by_action: dict[int, list[int]] = {}
+        for row in rows:
+            by_action.setdefault(actions[row], []).append(row)
+        self._actions = frozenset(by_action)
+        self._by_action = {action: _scopes(rows, rules) for action, rows in by_action.items()}
+        self._by_scope = _scopes(rows, rules) if len(by_action) > MANY_ACTIONS else ()
+
+    def find(self, actions: frozenset[int], namespace: str, name: str) -> Iterator[int]:
+        if self._actions.isdisjoint(actions):
+            return
+        matching = self._actions & actions
+        if len(matching) > MANY_ACTIONS:
+            yield from _find(self._by_scope, namespace, name)
+        else:
+            for action in matching:
+                yield from _find(self._by_action[action], namespace, name)
+
+
+Entry: TypeAlias = int | GrantLink | tuple[Link, ...] | Many
+"""What a subject or role leads to."""
+
+
+def compile_entries(rows: Rows, actions: Sequence[int]) -> dict[str, Entry]:
+    """Return what each subject and role leads to; ``actions`` has that of each rule."""
+    entries: dict[str, Entry] = {}
+    more: dict[str, list[Link]] = {}
+    for number, (who, link) in enumerate(_links(rows)):
+        plain = cells.PLAIN_SUBJECT.fullmatch(who) is not None
+        for subject in (who,) if plain else dict.fromkeys(cells.parse_who(who)):
+            if entries.setdefault(subject, link) is not link:
+                more.setdefault(subject, []).append(link)
+        if number % STEP == 0:
             breathe()
+    filed = 0
+    for subject, others in more.items():
+        first = entries[subject]
+        if isinstance(first, int | GrantLink):
+            links = (first, *others)
+            few = len(links) <= FEW
+            entries[subject] = links if few else Many(links, rows.rules, actions)
+        filed += len(others)
+        if filed > STEP:
+            filed = 0
+            breathe()
+    return entries
 
-    def _file(self, many: dict[str, list[int]]) -> None:
-        done = 0
-        for subject, others in many.items():
-            first = self.entries[subject]
-            rows = [first, *others] if isinstance(first, int) else others
-            self.entries[subject] = _compact(rows) if len(rows) <= FEW else Many(rows, self)
-            done += len(rows)
-            if done > STEP:
-                done = 0
-                breathe()
 
-
-def _roles(grants: Grants) -> list[tuple[str, ...] | Timed]:
-    """Return what each grant gives."""
+def _links(rows: Rows) -> Iterator[tuple[str, Link]]:
+    for row, who in enumerate(rows.rules.who):
+        # One object for a role's name wherever it is: then it is known by its address.
+        yield (sys.intern(who) if who.startswith("role:") else who), row
+    grants = rows.grants
     known: dict[str, tuple[str, ...]] = {}
-    found: list[tuple[str, ...] | Timed] = []
-    for start in range(0, len(grants), STEP):
-        for row, cell in enumerate(grants.role[start : start + STEP], start):
-            roles = known.get(cell)
-            if roles is None:
-                roles = known[cell] = cells.parse_role(cell)
-            found.append(Timed(roles, grants.period[row]) if row in grants.period else roles)
-        breathe()
-    return found
+    columns = zip(grants.who, grants.role, grants.where, strict=True)
+    for row, (who, cell, where) in enumerate(columns):
+        roles = known.get(cell)
+        if roles is None:
+            roles = known[cell] = tuple(sys.intern(role) for role in cells.parse_role(cell))
+        period = grants.period.get(row)
+        yield who, GrantLink(row, where, Timed(roles, period) if period else roles)
 
 
-def _scopes(rows: list[int], holders: Holders) -> _Scopes:
+def _scopes(rows: list[int], rules: Rules) -> _Scopes:
     if len(rows) <= FEW:
-        return _compact(rows)
+        return tuple(rows)
     places: dict[Pattern, list[int]] = {}
     for row in rows:
-        places.setdefault(holders.where[row], []).append(row)
-    return PatternTable((place, _file(rows, holders.which)) for place, rows in places.items())
+        places.setdefault(rules.where[row], []).append(row)
+    return PatternTable(
+        (place, _file(rows, rules.which.__getitem__)) for place, rows in places.items()
+    )
 
 
-def _find(scopes: _Scopes, namespace: str, name: str) -> Iterator[int]:
+def _file(links: list[L], pattern: Callable[[L], Pattern]) -> tuple[L, ...] | PatternTable[L]:
+    if len(links) <= FEW:
+        return tuple(links)
+    return PatternTable((pattern(link), link) for link in links)
+
+
+def _find(scopes: _Scopes, namespace: str, name: str) -> Iterable[int]:
     if isinstance(scopes, tuple):
         yield from scopes
         return
     for names in scopes.find(namespace):
         yield from names if isinstance(names, tuple) else names.find(name)
-
-
-def _file(rows: list[int], patterns: Sequence[Pattern]) -> _Names:
-    if len(rows) <= FEW:
-        return _compact(rows)
-    return PatternTable((patterns[row], row) for row in rows)
-
-
-def _compact(rows: list[int]) -> tuple[int, ...]:
-    """Return the numbers as new objects, which lie side by side in memory."""
-    return tuple(array("I", rows))

@@ -21,7 +21,7 @@ from typing import Final, TypeAlias
 
 from authsvc.interfaces import NO_OPINION, Attributes, Decision
 from authsvc.policy.actions import CONDITIONAL, DENY, ActionTable
-from authsvc.policy.compiler import Holders, Timed
+from authsvc.policy.compiler import GrantLink, Link, Many, Timed, compile_entries
 from authsvc.policy.conditions import holds
 from authsvc.policy.evaluation import Match, decision_by
 from authsvc.policy.globs import EVERYTHING
@@ -46,7 +46,7 @@ class PolicyIndex:
         self._decisions: dict[tuple[object, ...], Decision] = {}
         with quiet_gc():
             self._actions = ActionTable(rows.rules)
-            self._holders = Holders(rows, self._actions.of_row)
+            self._entries = compile_entries(rows, self._actions.of_row)
 
     def decide(self, attributes: Attributes, now: float) -> Decision:
         """Decide a request."""
@@ -87,9 +87,8 @@ class PolicyIndex:
         namespace = name = ""
         if attributes.resource_request:
             namespace, name = attributes.namespace, attributes.name
-        holders = self._holders
-        find, where, which = holders.entries.get, holders.where, self._rows.rules.which
-        action_of, given, first_grant = self._actions.of_row, holders.roles, holders.first_grant
+        find, actions = self._entries.get, self._actions.of_row
+        wheres, whiches = self._rows.rules.where, self._rows.rules.which
         allowed: _Hit | None = None
         held.update(dict.fromkeys(subjects))
         todo = list(subjects)
@@ -97,44 +96,43 @@ class PolicyIndex:
             entry = find(holder)
             if entry is None:
                 continue
-            rows: Iterable[int]
-            if entry.__class__ is int:
-                rows = (entry,)
-            elif entry.__class__ is tuple:
-                rows = entry
+            if isinstance(entry, Many):
+                links: Iterable[Link] = entry.find(live, namespace, name)
             else:
-                rows = entry.find(live, namespace, name)  # type: ignore[union-attr]  # as above
-            for row in rows:
-                # What is least likely, and nearest in memory, is asked first.
-                if row < first_grant and (action := action_of[row]) not in live:
+                links = entry if isinstance(entry, tuple) else (entry,)
+            for link in links:
+                if isinstance(link, GrantLink):
+                    where = link.where
+                    if where is EVERYTHING or (
+                        where == namespace if isinstance(where, str) else where.matches(namespace)
+                    ):
+                        roles = link.roles
+                        for role in roles.at(now) if isinstance(roles, Timed) else roles:
+                            if role not in held:
+                                held[role] = (holder, link.row)
+                                todo.append(role)
                     continue
-                pattern = where[row]
-                if pattern is not EVERYTHING and not (
-                    pattern == namespace if pattern.__class__ is str else pattern.matches(namespace)  # type: ignore[union-attr]  # as above
+                action = actions[link]
+                if action not in live:
+                    continue
+                where = wheres[link]
+                if where is not EVERYTHING and not (
+                    where == namespace if isinstance(where, str) else where.matches(namespace)
                 ):
                     continue
-                if row >= first_grant:
-                    roles = given[row - first_grant]
-                    if roles.__class__ is Timed:
-                        roles = roles.at(now)
-                    for role in roles:  # type: ignore[union-attr]  # as above
-                        if role not in held:
-                            held[role] = (holder, row - first_grant)
-                            todo.append(role)
-                    continue
-                pattern = which[row]
-                if pattern is not EVERYTHING and not (
-                    pattern == name if pattern.__class__ is str else pattern.matches(name)  # type: ignore[union-attr]  # as above
+                which = whiches[link]
+                if which is not EVERYTHING and not (
+                    which == name if isinstance(which, str) else which.matches(name)
                 ):
                     continue
-                if action & CONDITIONAL and not self._condition_holds(row, attributes):
+                if action & CONDITIONAL and not self._condition_holds(link, attributes):
                     continue
                 if every is not None:
-                    every.append((row, holder))
+                    every.append((link, holder))
                 elif action & DENY:
-                    return row, holder
+                    return link, holder
                 elif allowed is None:
-                    allowed = row, holder
+                    allowed = link, holder
                     live = deny
                     if not live:
                         return allowed

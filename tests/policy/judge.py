@@ -28,7 +28,7 @@ def judge(text: str, requests: Sequence[Attributes], few: int) -> Counter[Effect
     casbin = CasbinEvaluator(rows, MODEL)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiler, "FEW", few)
-        patch.setattr(compiler, "_MANY_ACTIONS", few)
+        patch.setattr(compiler, "MANY_ACTIONS", few)
         index = PolicyIndex(rows)
     effects: Counter[Effect] = Counter()
     for number, request in enumerate(requests):
