@@ -81,26 +81,31 @@ class Directory:
         """Return the servers in the order of the settings, or of DNS."""
         addresses = self._addresses(deadline)
         with self._lock:
+            gone = [self._known.pop(each) for each in set(self._known) - set(addresses)]
             for address in addresses:
                 if address not in self._known:
-                    self._known[address] = DirectoryServer(
-                        address, self._settings, self._trust, self._identity
-                    )
-            return tuple(self._known[address] for address in addresses)
+                    self._known[address] = self._made(address)
+            servers = tuple(self._known[address] for address in addresses)
+        for server in gone:
+            server.close()
+        return servers
 
     def open(self) -> None:
         """Take up work, after a `close` as well."""
         self._stop.clear()
         for server in self._all():
-            server.searches.open()
-            server.binds.open()
+            server.open()
 
     def close(self) -> None:
         """Close all connections and stop probing."""
         self._stop.set()
         for server in self._all():
-            server.searches.close()
-            server.binds.close()
+            server.close()
+
+    def _made(self, address: Server) -> DirectoryServer:
+        server = DirectoryServer(address, self._settings, self._trust, self._identity)
+        metrics.LDAP_SERVER_UP.labels(server.name).set(1)
+        return server
 
     def _all(self) -> tuple[DirectoryServer, ...]:
         with self._lock:
@@ -154,6 +159,9 @@ class Directory:
                 try:
                     server.probe(Deadline(self._settings.deadline))
                 except BackendError:
+                    continue
+                except Exception:  # noqa: BLE001  whatever it is, nobody else would find it well again
+                    _log.exception("ldap_probe_crashed", server=server.name)
                     continue
                 self._recovered(server)
         finally:

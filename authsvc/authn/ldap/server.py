@@ -107,6 +107,17 @@ class DirectoryServer:
         self.searches = Pool(self._open_search, settings.pool_size, settings.pool_idle)
         self.binds = Pool(self._open_bind, settings.pool_size, settings.pool_idle)
 
+    def open(self) -> None:
+        """Take up work, after a `close` as well; how it was before says nothing."""
+        self.failures = 0
+        self.searches.open()
+        self.binds.open()
+
+    def close(self) -> None:
+        """Close its connections, those in use when they are given back."""
+        self.searches.close()
+        self.binds.close()
+
     def probe(self, deadline: Deadline) -> None:
         """Open and bind a connection; raise ServerUnavailableError where that cannot be done."""
         connection = self._dialler.dial(deadline)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,16 @@ def by_search(**changes: Any) -> Groups:
 def server(port: int, security: Security = Security.LDAPS, host: str = "127.0.0.1") -> Server:
     """Return the settings of a server on loopback."""
     return Server(host=host, port=port, security=security)
+
+
+def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Wait until a condition holds; return whether it does."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
 
 
 @pytest.fixture

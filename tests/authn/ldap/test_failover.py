@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pytest
 
 from authsvc.authn.ldap.settings import Security
 from authsvc.errors import BackendError
-from tests.authn.ldap.conftest import MakeAuthenticator, server
+from tests.authn.ldap.conftest import MakeAuthenticator, server, until
 from tests.parts.faulty_proxy import Fault, FaultyProxy
 from tests.parts.ldap_people import PASSWORDS
 from tests.parts.slapd import Slapd, free_port
 
 PLAIN = Security.PLAINTEXT
-
-
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 @pytest.mark.parametrize("fault", [Fault.REFUSE, Fault.HANG, Fault.RESET_IN_ANSWER, Fault.DRIP])
@@ -191,3 +181,20 @@ def test_a_server_that_was_never_there_is_asked_last(
 
     for _ in range(3):
         assert authenticator.authenticate_password("bob", PASSWORDS["bob"]) is not None
+
+
+def test_after_a_close_and_a_start_a_broken_server_is_asked_anew(
+    make_authenticator: MakeAuthenticator, faulty_proxy: Callable[..., FaultyProxy], slapd: Slapd
+) -> None:
+    proxy = faulty_proxy(slapd.tls_port)
+    proxy.fault = Fault.REFUSE
+    authenticator = make_authenticator(servers=(server(proxy.port),))
+    for _ in range(4):
+        with pytest.raises(BackendError):
+            authenticator.lookup("bob")
+    authenticator.close()
+    proxy.fault = Fault.NONE
+
+    authenticator.start()
+
+    assert authenticator.lookup("bob") is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import dns.flags
 import dns.message
@@ -17,7 +17,8 @@ from authsvc.authn.ldap.deadline import Deadline
 from authsvc.authn.ldap.settings import SRV, Security, Server
 from authsvc.authn.ldap.srv import ServiceRecords
 from authsvc.errors import BackendError
-from tests.authn.ldap.conftest import MakeAuthenticator
+from tests.authn.ldap.conftest import MakeAuthenticator, until
+from tests.parts.faulty_proxy import FaultyProxy
 from tests.parts.ldap_people import PASSWORDS
 from tests.parts.slapd import Slapd
 
@@ -134,3 +135,26 @@ def test_the_last_known_servers_stay_while_dns_fails(
 
     assert hosts(records) == ["dc.localhost"]
     assert name_server.questions == 2
+
+
+def test_a_server_that_dns_no_longer_names_is_left(
+    make_authenticator: MakeAuthenticator,
+    name_server: NameServer,
+    faulty_proxy: Callable[..., FaultyProxy],
+    slapd: Slapd,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(srv, "_LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(srv, "_MOST_SECONDS", 0.0)
+    proxy = faulty_proxy(slapd.tls_port)
+    name_server.records = [f"0 0 {proxy.port} localhost."]
+    authenticator = make_authenticator(
+        servers=SRV(name=NAME, security=Security.LDAPS, nameservers=(name_server.address,))
+    )
+    assert authenticator.lookup("bob") is not None
+
+    name_server.records = [f"0 0 {slapd.tls_port} localhost."]
+
+    assert authenticator.lookup("bob") is not None
+    assert proxy.connections == 1
+    assert until(lambda: proxy.open == 0)
