@@ -57,8 +57,12 @@ class Verifier(JWSRegistry):
             brought = [name for name in _SELF_MADE_TRUST if name in header]
             if brought:
                 raise Refused("header", f"it brings its own key ({', '.join(brought)})")
-            if "b64" in header:  # RFC 7797 7: never in a JWT
-                raise Refused("header", "b64 is not for JWTs")
+            # No extension is known here, and none of JWS itself may be listed
+            # (RFC 7515 4.1.11); b64 is the one that joserfc knows, but it is
+            # not for JWTs (RFC 7797 7).
+            extensions = [name for name in ("crit", "b64") if name in header]
+            if extensions:
+                raise Refused("header", f"extensions are not understood ({', '.join(extensions)})")
             self.check_header(header)
             self.get_alg(header["alg"])
         except (JoseError, ValueError, TypeError) as error:
