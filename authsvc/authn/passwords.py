@@ -79,6 +79,7 @@ class StaticPasswordAuthenticator:
             f"authenticator/{name}", lambda: read(file), [file]
         )
         self._attempts = attempts
+        self._name = name
 
     def authenticate_password(self, username: str, password: str) -> UserInfo | None:
         """Return the user, None where the name or the password is wrong: in the same time.
@@ -87,7 +88,8 @@ class StaticPasswordAuthenticator:
             TooManyAttemptsError: too many were wrong for this user.
             BackendError: the counter of attempts cannot be reached.
         """
-        return counted(self._attempts, user_key(username), lambda: self._verify(username, password))
+        key = f"{self._name}/{user_key(username)}"
+        return counted(self._attempts, key, lambda: self._verify(username, password))
 
     def _verify(self, username: str, password: str) -> UserInfo | None:
         entry = self.table.current.get(username)

@@ -16,7 +16,7 @@ from authlib.oauth2.rfc6749 import (
     UnauthorizedClientError,
 )
 
-from authsvc.issuer.issuer import Caller, Issued, Issuer
+from authsvc.issuer.issuer import Caller, Issued, Issuer, TokenTooLargeError
 from authsvc.issuer.settings import PASSWORD, REFRESH_TOKEN, TOKEN_EXCHANGE
 
 _TOKEN_TYPE = "urn:ietf:params:oauth:token-type:"  # noqa: S105  RFC 8693 3
@@ -49,7 +49,11 @@ class _Grant(BaseGrant, TokenEndpointMixin):  # type: ignore[misc]  # Authlib sh
 
     def create_token_response(self) -> Answer:
         """Return the token, or raise what was wrong with the request."""
-        issued = self.issue(self.server.issuer, Caller(self.request.client, self.request.address))
+        caller = Caller(self.request.client, self.request.address)
+        try:
+            issued = self.issue(self.server.issuer, caller)
+        except TokenTooLargeError as error:
+            raise InvalidRequestError(str(error)) from None
         body: Body = {
             "access_token": issued.access_token,
             "token_type": "Bearer",

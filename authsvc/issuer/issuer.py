@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+import msgspec
 import structlog
 
 from authsvc.attempts import AttemptCounter, address_key, counted, user_key
+from authsvc.errors import AuthsvcError
 from authsvc.interfaces import TokenAuthenticator, UserInfo
 from authsvc.issuer import keys, refresh
 from authsvc.issuer.clients import Client, Clients
@@ -22,8 +24,17 @@ from authsvc.reloading import Reloading
 from authsvc.store.protocol import Session, Store, StoreAttemptCounter
 
 _MAX_CREDENTIAL = 1024  # characters; a longer one is nobody's
+# Of the 16 KiB above which no TokenReview takes a token; the rest is for the other claims.
+_MAX_GROUPS = 14 * 1024
 
 _log = structlog.get_logger()
+
+
+class TokenTooLargeError(AuthsvcError):
+    """The user is in more groups than a token can hold."""
+
+    def __init__(self) -> None:
+        super().__init__("too many groups for a token; issuer.tokens.groups: false leaves them out")
 
 
 class Fact(Protocol):
@@ -119,6 +130,7 @@ class Issuer:
 
         Raises:
             TooManyAttemptsError: too many were not, of this user or from this address.
+            TokenTooLargeError: as from every method that gives a token.
         """
 
         def attempt() -> tuple[str, UserInfo] | None:
@@ -133,6 +145,7 @@ class Issuer:
             _log.info("login_failed", login=user_key(username), **_describe(caller))
             return None
         directory, user = found
+        self._check_size(user, directory)
         client, address = caller.client.id, caller.address
         session, token = self.sessions.open(user.username, directory, client, address, audience)
         return self._issue(session, user, token)
@@ -149,6 +162,7 @@ class Issuer:
             _log.info("user_gone_session_ended", session=session.id, user=session.username)
             self.sessions.end(session)
             return None
+        self._check_size(user, session.directory)
         rotated = self.sessions.rotate(session, token, caller.address)
         return None if rotated is None else self._issue(rotated[0], user, rotated[1])
 
@@ -169,6 +183,7 @@ class Issuer:
         )
         if identity is None:
             return None
+        self._check_size(identity.user, directory="")
         ends_at = self.clock() + self.settings.access_token_ttl
         ends_at = min(ends_at, identity.expires_at or ends_at)
         session = self.sessions.open_short(
@@ -186,6 +201,21 @@ class Issuer:
         access_token = self.tokens.verify(token)
         return None if access_token is None else self.store.find(access_token.session_id)
 
+    def _with_groups(self, directory: str) -> bool:
+        # Without a directory nobody can be asked for a user's groups later.
+        return self.settings.groups_in_token or not directory
+
+    def _check_size(self, user: UserInfo, directory: str) -> None:
+        """Refuse what no review would take, before a session is made or a token used up.
+
+        Groups are never left out on the quiet: a rule may deny by one of them.
+        """
+        if self._with_groups(directory):
+            size = len(msgspec.json.encode(user.groups)) * 4 // 3
+            if size > _MAX_GROUPS:
+                _log.error("token_too_large", user=user.username, groups=len(user.groups))
+                raise TokenTooLargeError
+
     def _issue(self, session: Session, user: UserInfo, token: RefreshToken | None) -> Issued:
         now = int(self.clock())
         expires_at = min(now + int(self.settings.access_token_ttl), int(session.ends_at))
@@ -199,8 +229,7 @@ class Issuer:
                 now,
                 expires_at,
             ),
-            # Nobody can be asked for the groups of an exchanged token's user later.
-            with_groups=self.settings.groups_in_token or not session.directory,
+            with_groups=self._with_groups(session.directory),
         )
         text = token.text() if token is not None else None
         return Issued(access_token, expires_at - now, text)

@@ -104,17 +104,18 @@ def _serve(issuer: Issuer | None, answer: Callable[[_Server], Response]) -> Resp
     """Return an answer to a form, or what was wrong, always in the form of RFC 6749 5.2."""
     if issuer is None:
         return not_found()
-    server, error = _Server(issuer), None
+    server = _Server(issuer)
+    address = client_address(request, issuer.settings.trusted_proxies)
     request.max_content_length = _MAX_BODY
     try:
         if request.mimetype != _FORM:
             raise InvalidRequestError(f"the body has to be {_FORM}")
         return answer(server)
     except TooManyAttemptsError as refused:
-        _log.warning("login_attempt_refused", address=request.remote_addr)
+        _log.warning("login_attempt_refused", address=address)
         error = SlowDownError(refused.retry_after)
     except (BackendError, NotReadyError) as failed:
-        _log.error("token_request_failed", error=str(failed))
+        _log.error("token_request_failed", address=address, error=str(failed))
         error = TemporarilyUnavailableError("a system that has to be asked does not answer")
     except RequestEntityTooLarge:
         error = InvalidRequestError("the body is too large", status_code=413)

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from authsvc.attempts import Curve, TooManyAttemptsError
+from authsvc.authn.guard import MAX_TOKEN_BYTES
 from authsvc.errors import BackendError
 from authsvc.interfaces import Identity, UserInfo
-from authsvc.issuer.issuer import Issued
-from tests.parts.issuer import PASSWORD, House, MakeHouse
+from authsvc.issuer.issuer import Issued, TokenTooLargeError
+from tests.parts.issuer import PASSWORD, House, MakeHouse, cheap_hash
 
 
 def _log_in(
@@ -166,6 +167,45 @@ def test_a_worker_that_never_read_the_revocations_does_not_guess(
 
     with pytest.raises(BackendError):
         later.authenticator.authenticate_token(issued.access_token, ())
+
+
+def _in_many_groups(house: House) -> None:
+    groups = ",".join(f"a-group-with-a-long-name-{number}" for number in range(400))
+    house.table.rows["alice"] = f'{cheap_hash(PASSWORD)}:1001:"{groups}"'
+    house.table.write()
+
+
+def test_a_token_that_no_review_would_take_is_not_issued(house: House) -> None:
+    _in_many_groups(house)
+
+    with pytest.raises(TokenTooLargeError, match=r"issuer\.tokens\.groups: false"):
+        _log_in(house)
+
+    assert house.opened.sessions(house.clock()) == []
+
+
+def test_without_groups_in_tokens_a_user_may_have_any_number(make_house: MakeHouse) -> None:
+    house = make_house(changes={"groups_in_token": False})
+    _in_many_groups(house)
+
+    issued = _log_in(house)
+
+    assert issued is not None
+    assert len(issued.access_token) < 1000
+    identity = house.authenticator.authenticate_token(issued.access_token, ())
+    assert identity is not None
+    assert len(identity.user.groups) == 400
+
+
+def test_the_largest_token_that_is_issued_is_one_that_reviews_take(house: House) -> None:
+    groups = ",".join(f"{number:06}" for number in range(1160))
+    house.table.rows["alice"] = f'{cheap_hash(PASSWORD)}:1001:"{groups}"'
+    house.table.write()
+
+    issued = _log_in(house)
+
+    assert issued is not None
+    assert 14_000 < len(issued.access_token) < MAX_TOKEN_BYTES
 
 
 class Provider:

@@ -144,6 +144,19 @@ def test_too_many_wrong_passwords_are_told_when_to_come_back(post: Post, house: 
     assert "30 seconds" in response.get_json()["error_description"]
 
 
+def test_a_user_of_too_many_groups_is_told_what_an_administrator_can_do(
+    post: Post, house: House
+) -> None:
+    row, _, _ = house.table.rows["alice"].rpartition(":")
+    house.table.rows["alice"] = f'{row}:"{",".join("g" * 90 + str(each) for each in range(200))}"'
+    house.table.write()
+
+    response = _log_in(post)
+
+    assert _error(response) == (400, "invalid_request")
+    assert "issuer.tokens.groups: false" in response.get_json()["error_description"]
+
+
 def test_a_directory_that_is_down_is_temporary(post: Post, house: House) -> None:
     house.table.down = True
 
