@@ -142,8 +142,8 @@ class HTTPClient:
         content: bytes | None,
         deadline: float | None,
     ) -> Response:
-        where = url.partition("?")[0]
-        if fault := url_fault(url):  # it may come from a discovery document
+        where = url.partition("?")[0].rpartition("@")[2]
+        if fault := url_fault(url):  # it may come from a discovery document, with a password
             raise BackendError(f"{where}: {fault}")
         until = self.deadline() if deadline is None else deadline
         try:

@@ -207,6 +207,7 @@ def test_a_url_that_is_not_https_or_loopback_is_never_asked(
     with pytest.raises(BackendError) as failure:
         new_client().get(url)
     assert "in time" not in str(failure.value)
+    assert "secret" not in str(failure.value)
 
 
 @pytest.mark.parametrize(

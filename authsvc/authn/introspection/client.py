@@ -19,6 +19,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from authsvc.authn.introspection.settings import ClientAuthentication, ClientMethod
+from authsvc.authn.jose import Algorithms
 from authsvc.authn.secrets import read_secret, secret_in, unusable
 from authsvc.reloading import Reloading
 
@@ -101,18 +102,18 @@ class PrivateKeyJWTClient:
         assert file is not None  # noqa: S101  the settings' own promise for this method
         self._settings = settings
         self._audience = settings.assertion_audience or endpoint
-        self._key: Reloading[Key] = Reloading(
-            f"authenticator/{name}/secret", lambda: _private_key(file), [file]
+        self._signer: Reloading[_Signer] = Reloading(
+            f"authenticator/{name}/secret", lambda: _signer(file, settings.algorithm), [file]
         )
-        self.files = (self._key,)
+        self.files = (self._signer,)
 
     def proof(self) -> Proof:
         """Sign an assertion that is good for a minute and for one use."""
-        key, client_id, now = self._key.current, self._settings.client_id, int(time.time())
-        algorithm = self._settings.algorithm or _algorithm_of(key)
+        client_id, now = self._settings.client_id, int(time.time())
+        key, algorithm = self._signer.current
         header = {"alg": algorithm}
-        if key_id := self._settings.key_id or key.kid:
-            header["kid"] = key_id
+        if self._settings.key_id:
+            header["kid"] = self._settings.key_id
         claims = {
             "iss": client_id,
             "sub": client_id,
@@ -121,9 +122,26 @@ class PrivateKeyJWTClient:
             "iat": now,
             "exp": now + _ASSERTION_SECONDS,
         }
-        assertion = jwt.encode(header, claims, key, algorithms=[algorithm])
+        assertion = jwt.encode(header, claims, key, registry=Algorithms([algorithm]))
         form = {"client_assertion_type": _ASSERTION_TYPE, "client_assertion": assertion}
         return Proof({"client_id": client_id, **form}, {})
+
+
+class _Signer(NamedTuple):
+    """A private key, and the algorithm it signs with."""
+
+    key: Key
+    algorithm: str
+
+
+def _signer(file: Path, algorithm: str) -> _Signer:
+    key = _private_key(file)
+    algorithm = algorithm or _algorithm_of(key)
+    try:
+        Algorithms([algorithm]).get_alg(algorithm).check_key(key)
+    except JoseError:
+        raise unusable(file, f"not a key for {algorithm or key.key_type}") from None
+    return _Signer(key, algorithm)
 
 
 def _private_key(file: Path) -> Key:
@@ -140,5 +158,5 @@ def _private_key(file: Path) -> Key:
 
 def _algorithm_of(key: Key) -> str:
     if isinstance(key, ECKey | OKPKey):
-        return _ALGORITHM_OF_CURVE[key.curve_name]
+        return _ALGORITHM_OF_CURVE.get(key.curve_name, "")
     return "RS256"

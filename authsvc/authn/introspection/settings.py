@@ -25,8 +25,9 @@ class ClientAuthentication:
 
     ``file`` holds the secret (BASIC, POST) or a private key in PEM
     (PRIVATE_KEY_JWT) and is read anew when it changes. ``key_id`` and
-    ``algorithm`` are what a JWT's header says, from the key where empty;
-    ``assertion_audience`` what it is for, by default the endpoint.
+    ``algorithm`` go into a JWT's header; without the one it has none, without
+    the other it is what suits the key. ``assertion_audience`` is whom it is
+    for, by default the endpoint.
     """
 
     method: ClientMethod

@@ -13,11 +13,12 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from joserfc import jws
-from joserfc.errors import JoseError, UnsupportedAlgorithmError
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
-from joserfc.jws import CompactSignature, JWSRegistry
+from joserfc.jws import CompactSignature
 
 from authsvc.authn.checks import Refused
+from authsvc.authn.jose import Algorithms
 
 _MIN_RSA_BITS = 2048  # RFC 7518 3.3
 _SELF_MADE_TRUST = ("jwk", "jku", "x5u")
@@ -25,24 +26,8 @@ _CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 _ED25519 = {"EdDSA", "Ed25519"}
 
 
-class Verifier(JWSRegistry):
-    """Takes the listed algorithms and no other. Immutable."""
-
-    # joserfc's 512 bytes are too few for the headers that carry an x5c chain.
-    max_header_length = 8192
-
-    def __init__(self, algorithms: Collection[str]) -> None:
-        super().__init__(algorithms=frozenset(algorithms), strict_check_header=False)
-
-    def get_alg(self, name: str) -> Any:
-        """Return a listed algorithm.
-
-        Unlike joserfc's own this does not warn of ``EdDSA``: RFC 9864 wants
-        the name gone, not the algorithm, and every provider still says it.
-        """
-        if name not in (self.allowed or ()) or name not in self.algorithms:
-            raise UnsupportedAlgorithmError(f"Algorithm of '{name}' is not allowed")
-        return self.algorithms[name]
+class Verifier(Algorithms):
+    """Verifies with the listed algorithms and no other. Immutable."""
 
     def read(self, token: str) -> CompactSignature:
         """Take a token apart and check its header; nothing is verified yet.

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, RSAKey
 
 from authsvc.authn.claims import ClaimMapping, ClaimMappings, ClaimRule, GroupsMapping
 from authsvc.authn.http_settings import HTTPSettings
@@ -369,6 +369,28 @@ def test_a_signed_assertion_is_taken_and_good_for_one_use(
 
     for _ in range(2):  # the provider refuses an assertion that it has seen
         assert introspection.authenticate_token(token, ())
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm"),
+    [
+        (RSAKey.generate_key(2048), "ES256"),
+        (ECKey.generate_key("P-256"), "RS256"),
+        (ECKey.generate_key("secp256k1"), ""),
+    ],
+    ids=["rsa", "ec", "curve"],
+)
+def test_a_key_that_does_not_suit_its_algorithm_refuses_to_load(
+    new_introspection: NewIntrospection, tmp_path: Path, key: RSAKey | ECKey, algorithm: str
+) -> None:
+    file = tmp_path / "key.pem"
+    file.write_bytes(key.as_bytes(encoding="PEM", private=True))
+    client = ClientAuthentication(
+        ClientMethod.PRIVATE_KEY_JWT, "authsvc", file, algorithm=algorithm
+    )
+
+    with pytest.raises(InvalidConfigurationError, match="not a key for"):
+        new_introspection("https://x.test", client=client)
 
 
 def test_a_client_certificate_is_taken(
