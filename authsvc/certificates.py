@@ -39,7 +39,7 @@ def load(settings: TLSSettings) -> Certificates:
         InvalidConfigurationError: they do not fit each other, or cannot be read.
     """
     try:
-        context = bare_context(settings)
+        context = _context(settings)
         # A password of ours, so that OpenSSL never asks the terminal for one.
         context.load_cert_chain(settings.cert_file, settings.key_file, password="")
         context.load_verify_locations(settings.client_ca_file)
@@ -52,15 +52,14 @@ def load(settings: TLSSettings) -> Certificates:
     return Certificates(context, ends)
 
 
-def bare_context(settings: TLSSettings) -> ssl.SSLContext:
-    """Return a context with all that holds for each handshake, and no certificate."""
+def _context(settings: TLSSettings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _VERSIONS[settings.min_version]
     # Optional, as probes have no certificate; that reviews have one is checked
     # before they are read. One that is given but not good ends the handshake.
     context.verify_mode = ssl.CERT_OPTIONAL
-    # No session is resumed: a resumed one would skip the check of the client's
-    # certificate, which may have lost its CA by then.
+    # No tickets: what resumes a session skips the check of the client's
+    # certificate. TLS 1.2 can resume without; such a session ends with its context.
     context.num_tickets = 0
     context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_alpn_protocols(["http/1.1"])

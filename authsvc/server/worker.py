@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
-from authsvc.server import tls
+from authsvc.server.tls import FollowingContext
 from authsvc.webhook.asgi import PROBES_ONLY
 from authsvc.webhook.clientcert import names_of
 
@@ -123,9 +123,8 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
         # In a worker gunicorn uses this for one thing: how long the application
         # waits for the next piece of a body. The heartbeat is the master's.
         self.cfg.set("timeout", math.ceil(settings.body_timeout))
-        context = None
-        if settings.tls is not None and application.certificates is not None:
-            context = tls.entry_context(settings.tls, application.certificates)
+        certificates = application.certificates
+        context = None if certificates is None else FollowingContext(certificates)
         try:
             application.start()
             main, *probes = self.sockets

@@ -1,0 +1,216 @@
+"""A configuration file into settings: defaults, conversions, and every fault with its place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from authsvc.authn.static import StaticTokensSettings
+from authsvc.config import KIND, load, v1alpha1
+from authsvc.config.model import Configuration, Mode, NamedAuthenticator
+from authsvc.errors import InvalidConfigurationError
+
+HEADER = {"apiVersion": v1alpha1.API_VERSION, "kind": KIND}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("tokens.csv", "server.crt", "server.key", "ca.crt", "model.conf"):
+        (tmp_path / name).write_text("# something to read\n")
+    (tmp_path / "policy").mkdir()
+    return tmp_path
+
+
+def write(folder: Path, document: object) -> Path:
+    file = folder / "authsvc.yaml"
+    file.write_text(yaml.safe_dump(document))
+    return file
+
+
+def loaded(folder: Path, document: Mapping[str, Any]) -> Configuration:
+    return load(write(folder, {**HEADER, **document}))
+
+
+def errors(folder: Path, document: Mapping[str, Any]) -> list[str]:
+    with pytest.raises(InvalidConfigurationError) as caught:
+        loaded(folder, document)
+    return [str(error).replace(str(folder), "FOLDER") for error in caught.value.errors]
+
+
+def test_a_file_that_says_nothing_has_every_default(folder: Path) -> None:
+    configuration = loaded(folder, {})
+    server = configuration.server
+    assert (server.bind, server.tls, server.probes_bind) == ("127.0.0.1:8443", None, None)
+    assert (server.workers, server.threads, server.keep_alive) == (2, 64, 120)
+    assert (server.header_timeout, server.body_timeout, server.stop_timeout) == (10, 10, 10)
+    assert (server.max_body, server.max_connections) == (3 * 1024 * 1024, 20_000)
+    assert configuration.authentication.authenticators == ()
+    assert configuration.authentication.cache.ttl == 60
+    assert configuration.authorization.mode is Mode.ENFORCE
+    assert configuration.authorization.policy_folder is None
+    assert configuration.logging.decisions == "stdout"
+
+
+def test_files_are_relative_to_the_configuration_and_absolute_afterwards(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    write(
+        folder,
+        {
+            **HEADER,
+            "server": {
+                "tls": {
+                    "certFile": "server.crt",
+                    "keyFile": "server.key",
+                    "clientCAFile": "ca.crt",
+                    "allowedClientNames": ["kube-apiserver"],
+                    "minVersion": "VersionTLS13",
+                }
+            },
+            "authentication": {
+                "authenticators": [
+                    {"name": "t", "type": "StaticTokens", "staticTokens": {"file": "tokens.csv"}}
+                ]
+            },
+            "authorization": {"policy": {"folder": "policy", "model": "model.conf"}},
+            "logging": {"decisions": "decisions.jsonl"},
+        },
+    )
+    configuration = load(Path(folder.name) / "authsvc.yaml")
+    tls = configuration.server.tls
+    assert tls is not None
+    assert (tls.cert_file, tls.client_ca_file) == (folder / "server.crt", folder / "ca.crt")
+    assert tls.allowed_client_names == {"kube-apiserver"}
+    assert configuration.authentication.authenticators == (
+        NamedAuthenticator("t", StaticTokensSettings(folder / "tokens.csv")),
+    )
+    assert configuration.authorization.policy_folder == folder / "policy"
+    assert configuration.authorization.model == folder / "model.conf"
+    assert configuration.logging.decisions == folder / "decisions.jsonl"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"apiVersion": "config.authsvc.io/v9", "kind": KIND},
+        {"apiVersion": v1alpha1.API_VERSION},
+        {"apiVersion": v1alpha1.API_VERSION, "kind": "Other"},
+        {"apiVersion": [1], "kind": KIND},
+        {"apiVersion": None, "kind": KIND},
+    ],
+)
+def test_another_kind_or_version_is_refused_by_the_names_of_the_right_ones(
+    folder: Path, document: object
+) -> None:
+    with pytest.raises(InvalidConfigurationError, match=f"{v1alpha1.API_VERSION} and kind {KIND}"):
+        load(write(folder, document))
+
+
+@pytest.mark.parametrize("document", [[], "text", None, 7])
+def test_what_is_no_mapping_is_refused(folder: Path, document: object) -> None:
+    with pytest.raises(InvalidConfigurationError, match="expected a mapping"):
+        load(write(folder, document))
+
+
+def test_faults_of_form_and_of_meaning_are_found_together(folder: Path) -> None:
+    found = errors(
+        folder,
+        {
+            "server": {"bind": "0.0.0.0:8443", "keepAlive": "90s", "bodyTimeout": "0s", "port": 1},
+            "authentication": {
+                "authenticators": [
+                    {"name": "T", "type": "StaticTokens", "staticTokens": {"file": "tokens.csv"}},
+                    {"name": "t", "type": "StaticTokens"},
+                    {"name": "t", "type": "StaticTokens", "staticTokens": {"file": "none"}},
+                    {"name": "u", "type": "StaticTokens", "issued": {}},
+                    {"name": "v", "type": "StaticTokens", "staticTokens": {"file": 1}},
+                ]
+            },
+            "authorization": {"policy": {"folder": "none", "model": "none"}},
+            "logging": {"decisions": "none/decisions.jsonl"},
+        },
+    )
+    assert sorted(found) == [
+        (
+            "authentication.authenticators[0].name: expected a string matching regex "
+            "'^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'"
+        ),
+        "authentication.authenticators[1].staticTokens: required for type StaticTokens",
+        "authentication.authenticators[2].name: 't' is given twice",
+        (
+            "authentication.authenticators[2].staticTokens.file: FOLDER/none: "
+            "no such file or directory"
+        ),
+        "authentication.authenticators[3].issued: does not belong to type StaticTokens",
+        "authentication.authenticators[3].staticTokens: required for type StaticTokens",
+        "authentication.authenticators[4].staticTokens.file: expected a string, got a whole number",
+        "authorization.policy.folder: FOLDER/none: no such folder",
+        "authorization.policy.model: FOLDER/none: no such file or directory",
+        "logging.decisions: FOLDER/none: no such folder",
+        "server.bodyTimeout: must be over 0s",
+        "server.keepAlive: must be over 90s, the time the API server keeps an idle connection",
+        "server.port: unknown field",
+        "server.tls: required to listen on 0.0.0.0:8443, which is not loopback",
+    ]
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1:1", "127.8.9.10:1", "[::1]:1", "localhost:1"])
+def test_without_tls_reviews_are_answered_on_loopback(folder: Path, bind: str) -> None:
+    assert loaded(folder, {"server": {"bind": bind}}).server.bind == bind
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0:1", "[::]:1", ":1", "10.0.0.1:1", "authsvc:1", "*:1"])
+def test_and_nowhere_else(folder: Path, bind: str) -> None:
+    assert errors(folder, {"server": {"bind": bind}}) == [
+        f"server.tls: required to listen on {bind}, which is not loopback"
+    ]
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", "127.0.0.1:٣"])
+@pytest.mark.parametrize("listener", ["bind", "probes"])
+def test_an_address_is_a_host_and_a_port(folder: Path, bind: str, listener: str) -> None:
+    server = {"bind": bind} if listener == "bind" else {"probes": {"bind": bind}}
+    place = "server.bind" if listener == "bind" else "server.probes.bind"
+    assert any(
+        error.startswith(f"{place}: expected host:port")
+        for error in errors(folder, {"server": server})
+    )
+
+
+def defaults() -> dict[str, Any]:
+    document: dict[str, Any] = msgspec.to_builtins(v1alpha1.AuthsvcConfiguration())
+    return document
+
+
+def test_the_defaults_spelled_out_mean_the_same_as_nothing(folder: Path) -> None:
+    assert loaded(folder, defaults()) == loaded(folder, {})
+
+
+def test_every_default_is_of_the_schema() -> None:
+    schema = msgspec.json.schema(v1alpha1.AuthsvcConfiguration)
+
+    def check(document: object, definition: Mapping[str, Any]) -> None:
+        definition = (
+            schema["$defs"][definition["$ref"].rpartition("/")[2]]
+            if "$ref" in definition
+            else definition
+        )
+        if isinstance(document, dict) and "properties" in definition:
+            assert document.keys() <= definition["properties"].keys()
+            assert definition["additionalProperties"] is False
+            for name, value in document.items():
+                check(value, definition["properties"][name])
+
+    check(defaults(), {"$ref": schema["$ref"]})
+
+
+def test_the_schema_is_json() -> None:
+    assert json.dumps(msgspec.json.schema(v1alpha1.AuthsvcConfiguration))
