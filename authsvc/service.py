@@ -125,17 +125,20 @@ def build(configuration: Configuration) -> Service:
         for named in configuration.authentication.authenticators
     ]
     authorizer, policy = _authorizer(configuration.authorization)
-    keys = () if issuing is None else (issuing.issuer.keys,)
-    files = (*(file for provider in providers for file in provider.files), *keys, *policy)
-    for file in files:
-        file.load()
+    of_identities = [file for provider in providers for file in provider.files]
     parts = [part for provider in providers for part in provider.parts]
     if issuing is not None:
+        of_identities.append(issuing.issuer.keys)
         parts.append(issuing.issuer)
+    if store is not None:
+        parts.append(store)
+    files = (*of_identities, *policy)
+    for file in files:
+        file.load()
     return Service(
         configuration,
         tuple((each.name, each.authenticator) for each in providers if each.authenticator),
-        _tokens(configuration.authentication, providers),
+        _tokens(configuration.authentication, providers, of_identities),
         authorizer,
         issuing and issuing.issuer,
         tuple(parts),
@@ -156,7 +159,9 @@ def _issuing(
 
 
 def _tokens(
-    settings: AuthenticationSettings, providers: Sequence[Provider]
+    settings: AuthenticationSettings,
+    providers: Sequence[Provider],
+    files: Sequence[Reloading[Any]],
 ) -> CachedTokenAuthenticator:
     guarded = [
         (provider.name, GuardedTokenAuthenticator(provider.authenticator, provider.name))
@@ -166,7 +171,6 @@ def _tokens(
     chain: TokenAuthenticator = UnionTokenAuthenticator(guarded)
     if settings.audiences:
         chain = AudienceTokenAuthenticator(chain, settings.audiences)
-    files = tuple(file for provider in providers for file in provider.files)
     return CachedTokenAuthenticator(
         chain,
         ttl=settings.cache.ttl,

@@ -112,9 +112,8 @@ class Issuer:
         self.revocations.start()
 
     def close(self) -> None:
-        """Stop it, and leave the store."""
+        """Stop reading them."""
         self.revocations.close()
-        self.store.close()
 
     def issues_for(self, audience: str) -> bool:
         """Whether tokens for this audience are given out."""

@@ -106,6 +106,10 @@ class Store(Protocol):
         """Raise BackendError where the store does not answer."""
         ...
 
+    def start(self) -> None:
+        """Do nothing: connections are opened by the first call in each worker."""
+        ...
+
     def close(self) -> None:
         """Give connections back; they are opened again by the next call."""
         ...

@@ -192,6 +192,9 @@ class RedisStore:
         with self._redis() as redis:
             redis.ping()
 
+    def start(self) -> None:
+        """See Store."""
+
     def close(self) -> None:
         """See Store."""
         with self._lock:

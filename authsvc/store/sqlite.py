@@ -150,6 +150,9 @@ class SQLiteStore:
         with self._transaction():
             pass
 
+    def start(self) -> None:
+        """See Store."""
+
     def close(self) -> None:
         """See Store."""
         if self._pid == os.getpid():

@@ -139,6 +139,7 @@ class House:
     def close(self) -> None:
         """Give everything back."""
         self.issuer.close()
+        self.opened.close()
 
 
 MakeHouse = Callable[..., House]
