@@ -1,4 +1,7 @@
-"""Random policies and requests, made so that they meet often: small alphabets, odd names."""
+"""Random policies and requests, made so that they meet often: small alphabets, odd names.
+
+Strategies are made once, here: making them anew for each draw takes most of a trial.
+"""
 
 from __future__ import annotations
 
@@ -15,165 +18,124 @@ NOW = 1_795_467_600.0
 """2026-11-23T21:00:00Z"""
 
 NAMES = (
-    "a",
-    "b",
-    "ab",
-    "a-b",
-    "aab",
-    "a*b",
-    "[ab]",
-    "a\\b",
-    "a|b",
-    "?",
-    "*",
-    'x,"y"',
-    " é#",
-    "ba ",
+    *("a", "a", "b", "b", "ab", "a-b", "aab"),
+    *("a*b", "[ab]", "a\\b", "a|b", "?", "*", 'x,"y"', " é#", "ba "),
 )
 NAMESPACES = ("", "a", "b", "ab", "abc", "prod", "prod-a", "*", "[ab]", "a\nb")
-RESOURCES = ("pods", "pods", "pods", "pods", "deployments", "*", "")
-GROUPS = ("", "", "", "apps", "core", "a.io", "*")
-SUBRESOURCES = ("", "", "", "", "scale", "log", "*", "a.io/x")
-VERBS = ("get", "get", "list", "*", "impersonate:user-info", "")
-PATHS = ("/", "/a", "/a/b", "/ab", "//a", "/a/", "*", "", "pods")
-KEYS = ("team", "spec.nodeName")
 VALUES = ("a", "b", "c d")
+KEYS = st.sampled_from(("team", "spec.nodeName"))
 ROLES = 6
 
 
-def cells_of(names: tuple[str, ...]) -> st.SearchStrategy[str]:
+def _joined(option: st.SearchStrategy[str], most: int, by: str = "|") -> st.SearchStrategy[str]:
+    return st.lists(option, min_size=1, max_size=most).map(by.join)
+
+
+def _cells(names: tuple[str, ...]) -> st.SearchStrategy[str]:
     """Cells of names and globs, with alternatives."""
-    glob = st.lists(
-        st.sampled_from(("a", "b", "*", "?", "[ab]", "[!a]", "[a-c]", "\\*", "\\[", "-", "c")),
-        min_size=1,
-        max_size=4,
-    ).map("".join)
-    literal = st.sampled_from([name for name in names if name and "\n" not in name]).map(escape)
-    options = st.lists(st.one_of(literal, glob, glob), min_size=1, max_size=3).map("|".join)
+    pieces = ("a", "b", "*", "?", "[ab]", "[!a]", "[a-c]", "\\*", "\\[", "-", "c")
+    glob = _joined(st.sampled_from(pieces), 4, "")
+    literal = st.sampled_from([escape(name) for name in names if name and "\n" not in name])
+    options = _joined(st.one_of(literal, glob, glob), 3)
     return st.one_of(st.just("*"), st.just("?*|*a*"), st.just("*"), options)
 
 
-@st.composite
-def resources(draw: st.DrawFn) -> str:
-    """One resource in kubectl's notation."""
-    resource = draw(st.sampled_from(("pods", "pods", "deployments", "*", "*")))
-    group = draw(st.sampled_from(("", "", "", ".apps", ".core", ".a.io", ".*")))
-    subresource = draw(st.sampled_from(("", "", "", "/scale", "/log", "/*", "/a.io/x")))
-    return f"{resource}{group}{subresource}"
+WHERE, WHICH = _cells(NAMESPACES), _cells(NAMES)
+RESOURCE = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(("pods", "pods", "deployments", "*", "*")),
+    st.sampled_from(("", "", "", ".apps", ".core", ".a.io", ".*")),
+    st.sampled_from(("", "", "", "/scale", "/log", "/*", "/a.io/x")),
+)
+PATH = st.sampled_from(("/*", "/a*", "/a/?", "/[ab]", "/a", "/", "/*b", "/a/*", "//*"))
+MAY = st.sampled_from(("*", "*", "get", "get|list", "impersonate|list|\\*"))
+EFFECT = st.sampled_from(("allow", "allow", "allow", "allow", "deny"))
+
+SUBJECT = st.one_of(
+    st.sampled_from(("user:*", "user:a", "group:a", "group:b", "serviceaccount:a:b")),
+    st.sampled_from([f"user:{escape(name)}" for name in NAMES]),
+    st.sampled_from([f"group:{escape(name)}" for name in NAMES]),
+)
+ROLE = st.sampled_from([f"role:{number}" for number in range(ROLES)])
+
+_TERMS = st.sampled_from(
+    ("team=a", "team!=a", "team in (a,b)", "team notin (a,c\\ d)", "spec.nodeName=b")
+)
+_EXTRA = st.one_of(_TERMS.map("extra:{}".format), st.sampled_from(("extra:team", "extra:!team")))
+_SELECTOR = st.one_of(
+    st.builds("{}:{}".format, st.sampled_from(("label", "label", "field")), _TERMS),
+    st.sampled_from(("label:team", "label:!team")),
+)
+_NONE = st.just("")
+WHEN_OF_PATH = st.one_of(_NONE, _NONE, _NONE, _joined(_joined(_EXTRA, 2, ";"), 2))
+WHEN = st.one_of(
+    _NONE, _NONE, _NONE, _joined(_joined(st.one_of(_SELECTOR, _SELECTOR, _EXTRA), 2, ";"), 2)
+)
 
 
-def subject() -> st.SearchStrategy[str]:
-    """A user, group or service account that requests are made by."""
-    return st.one_of(
-        st.sampled_from(("user:*", "user:a", "group:a", "group:b", "serviceaccount:a:b")),
-        st.sampled_from(NAMES).map(lambda name: f"user:{escape(name)}"),
-        st.sampled_from(NAMES).map(lambda name: f"group:{escape(name)}"),
-    )
+def _rule(who: str, where: str, what: str, which: str, may: str, effect: str, when: str) -> str:
+    row = ["p", who, where, what, which, may, effect]
+    return lines.join_row([*row, when] if when else row)
 
 
-def role() -> st.SearchStrategy[str]:
-    """One of a few roles, whose names are numbered."""
-    return st.integers(0, ROLES - 1).map(lambda number: f"role:{number}")
-
-
-@st.composite
-def conditions(draw: st.DrawFn, *, path: bool) -> str:
-    """A cell ``when``."""
-    condition = st.builds(
-        lambda source, term: f"{source}:{term}",
-        st.just("extra") if path else st.sampled_from(("label", "label", "field", "extra")),
-        st.sampled_from(
-            ("team=a", "team!=a", "team in (a,b)", "team notin (a,c\\ d)", "spec.nodeName=b")
-        ),
-    )
-    bare = st.sampled_from(
-        ("extra:team", "extra:!team", *(() if path else ("label:team", "label:!team")))
-    )
-    both = st.lists(st.one_of(condition, bare), min_size=1, max_size=2).map(";".join)
-    some = st.lists(both, min_size=1, max_size=2).map("|".join)
-    return draw(st.one_of(st.just(""), st.just(""), st.just(""), some))
-
-
-@st.composite
-def rules(draw: st.DrawFn, who: st.SearchStrategy[str]) -> str:
-    """A ``p`` row."""
-    path = draw(st.integers(0, 4)) == 0
-    if path:
-        globs = ("/*", "/a*", "/a/?", "/[ab]", "/a", "/", "/*b", "/a/*", "//*")
-        what = draw(st.lists(st.sampled_from(globs), min_size=1, max_size=3).map("|".join))
-        where = which = "*"
-    else:
-        what = draw(st.lists(resources(), min_size=1, max_size=3).map("|".join))
-        where, which = draw(cells_of(NAMESPACES)), draw(cells_of(NAMES))
-    row = [
-        "p",
-        draw(st.lists(who, min_size=1, max_size=2).map("|".join)),
-        where,
-        what,
-        which,
-        draw(st.sampled_from(("*", "*", "get", "get|list", "impersonate|list|\\*"))),
-        draw(st.sampled_from(("allow", "allow", "allow", "allow", "deny"))),
-    ]
-    if when := draw(conditions(path=path)):
-        row.append(when)
-    return lines.join_row(row)
-
-
-def times() -> st.SearchStrategy[str]:
-    """A time before, at or after NOW, or none."""
-    return st.sampled_from(("", "", *(_time(NOW + delta) for delta in (-3600, -1, 0, 1, 3600))))
+def _rules(who: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """``p`` rows."""
+    some, every = _joined(who, 2), st.just("*")
+    resource = st.builds(_rule, some, WHERE, _joined(RESOURCE, 3), WHICH, MAY, EFFECT, WHEN)
+    path = st.builds(_rule, some, every, _joined(PATH, 3), every, MAY, EFFECT, WHEN_OF_PATH)
+    return st.one_of(resource, resource, resource, resource, path)
 
 
 def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
-@st.composite
-def grants(draw: st.DrawFn) -> str:
-    """A ``g`` row. A role is only given to those of a lower number, so there is no cycle."""
-    given = draw(st.integers(0, ROLES - 1))
-    holder = draw(st.one_of(subject(), st.integers(0, given).map(lambda n: f"role:{n}")))
-    if holder == f"role:{given}":
-        holder = "user:a"
-    since, until = draw(times()), draw(times())
+TIME = st.sampled_from(("", "", "", *(_time(NOW + delta) for delta in (-3600, -1, 0, 1, 3600))))
+
+
+def _grant(who: str | int, role: int, where: str, since: str, until: str) -> str:
+    # A role is only given to those of a lower number, so there is no cycle.
+    holder = who if isinstance(who, str) else f"role:{who}" if who < role else "user:a"
     if since and until and since >= until:
         since = ""
-    return lines.join_row(["g", holder, f"role:{given}", draw(cells_of(NAMESPACES)), since, until])
+    return lines.join_row(["g", holder, f"role:{role}", where, since, until])
 
 
-@st.composite
-def policies(draw: st.DrawFn) -> str:
-    """A policy's text, in which every role is defined."""
-    rows = draw(
-        st.lists(
-            st.one_of(rules(subject()), rules(role()), rules(role()), grants(), grants()),
-            min_size=12,
-            max_size=30,
-        )
-    )
-    rows += [draw(rules(st.just(f"role:{number}"))) for number in range(ROLES)]
-    return "\n".join(rows) + "\n"
+GRANT = st.builds(
+    _grant,
+    st.one_of(SUBJECT, st.integers(0, ROLES - 1)),
+    st.integers(0, ROLES - 1),
+    WHERE,
+    TIME,
+    TIME,
+)
+RULE_OF_ROLE = _rules(ROLE)
+ROW = st.one_of(_rules(SUBJECT), RULE_OF_ROLE, RULE_OF_ROLE, GRANT, GRANT)
+DEFINITIONS = st.tuples(*(_rules(st.just(f"role:{number}")) for number in range(ROLES)))
 
+_POLICY = st.builds(
+    lambda rows, definitions: "\n".join((*rows, *definitions)) + "\n",
+    st.lists(ROW, min_size=12, max_size=30),
+    DEFINITIONS,
+)
 
-def requirements() -> st.SearchStrategy[tuple[Requirement, ...]]:
-    """A selector."""
-    values = st.lists(st.sampled_from(VALUES), max_size=2).map(tuple)
-    operator = st.sampled_from(("In", "NotIn", "Exists", "DoesNotExist"))
-    one = st.builds(Requirement, st.sampled_from(KEYS), operator, values)
-    return st.lists(one, max_size=2).map(tuple)
-
-
-def users() -> st.SearchStrategy[UserInfo]:
-    """Who asks."""
-    names = st.sampled_from(
-        (*"aaabbb", *NAMES, "system:serviceaccount:a:b", "role:0", "group:a", "")
-    )
-    extra = st.dictionaries(
-        st.sampled_from(KEYS), st.lists(st.sampled_from(VALUES), max_size=2).map(tuple), max_size=1
-    )
-    groups = st.lists(st.sampled_from((*"ab", *NAMES, "role:0", "")), max_size=5).map(tuple)
-    return st.builds(UserInfo, names, st.just(""), groups, extra)
-
+SELECTOR = st.lists(
+    st.builds(
+        Requirement,
+        KEYS,
+        st.sampled_from(("In", "NotIn", "Exists", "DoesNotExist")),
+        st.lists(st.sampled_from(VALUES), max_size=2).map(tuple),
+    ),
+    max_size=2,
+).map(tuple)
+USER = st.builds(
+    UserInfo,
+    st.sampled_from((*"aaabbb", *NAMES, "system:serviceaccount:a:b", "role:0", "group:a", "")),
+    st.just(""),
+    st.lists(st.sampled_from((*"ab", *NAMES, "role:0", "")), max_size=5).map(tuple),
+    st.dictionaries(KEYS, st.lists(st.sampled_from(VALUES), max_size=2).map(tuple), max_size=1),
+)
+VERB = st.sampled_from(("get", "get", "list", "*", "impersonate:user-info", ""))
 
 AIMED = Attributes(
     UserInfo("a", "", ("a", "b"), {"team": ("a",)}),
@@ -183,26 +145,35 @@ AIMED = Attributes(
 )
 """What many rows are about; most requests differ from it in a field or two."""
 
+_FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "user": USER,
+    "verb": VERB,
+    "namespace": st.sampled_from(NAMESPACES),
+    "api_group": st.sampled_from(("", "", "", "apps", "core", "a.io", "*")),
+    "api_version": st.sampled_from(("v2", "*")),
+    "resource": st.sampled_from(("pods", "pods", "pods", "pods", "deployments", "*", "")),
+    "subresource": st.sampled_from(("", "", "", "", "scale", "log", "*", "a.io/x")),
+    "name": st.sampled_from(("", *NAMES)),
+    "field_selector": SELECTOR,
+    "label_selector": SELECTOR,
+}
+_RESOURCE_REQUEST = st.fixed_dictionaries({}, optional=_FIELDS).map(
+    lambda fields: AIMED._replace(**fields)
+)
+_PATH_REQUEST = st.builds(
+    lambda user, verb, path: Attributes(user, verb, False, path=path),
+    USER,
+    VERB,
+    st.sampled_from(("/", "/a", "/a/b", "/ab", "//a", "/a/", "*", "", "pods")),
+)
+_REQUEST = st.one_of(*[_RESOURCE_REQUEST] * 5, _PATH_REQUEST)
 
-@st.composite
-def requests(draw: st.DrawFn) -> Attributes:
-    """A request for a resource or a path."""
-    if draw(st.integers(0, 5)) == 0:
-        path = draw(st.sampled_from(PATHS))
-        return Attributes(draw(users()), draw(st.sampled_from(VERBS)), False, path=path)
-    fields: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
-        {},
-        optional={
-            "user": users(),
-            "verb": st.sampled_from(VERBS),
-            "namespace": st.sampled_from(NAMESPACES),
-            "api_group": st.sampled_from(GROUPS),
-            "api_version": st.sampled_from(("v2", "*")),
-            "resource": st.sampled_from(RESOURCES),
-            "subresource": st.sampled_from(SUBRESOURCES),
-            "name": st.sampled_from(("", *NAMES)),
-            "field_selector": requirements(),
-            "label_selector": requirements(),
-        },
-    )
-    return AIMED._replace(**draw(fields))
+
+def policies() -> st.SearchStrategy[str]:
+    """Return policies' texts, in which every role is defined."""
+    return _POLICY
+
+
+def requests() -> st.SearchStrategy[Attributes]:
+    """Return requests for resources and paths."""
+    return _REQUEST
