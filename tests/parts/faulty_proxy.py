@@ -28,6 +28,7 @@ class Fault(Enum):
     HANG = "take connections and requests, and never answer"
     RESET_IN_ANSWER = "pass on the first bytes of an answer and reset"
     DRIP = "pass the answer on, one byte at a time"
+    GARBAGE = "answer with as many other bytes"
 
 
 class FaultyProxy:
@@ -159,6 +160,8 @@ class FaultyProxy:
                     if self._closed.wait(0.1):
                         return
                     client.sendall(bytes([octet]))
+            case Fault.GARBAGE:
+                client.sendall(bytes(octet ^ 0x55 for octet in data))
             case _:
                 client.sendall(data)
 

@@ -19,18 +19,21 @@ from tests.parts.slapd import Slapd
 CANARY = "canary-3f9a"
 
 
-@pytest.mark.parametrize("fault", list(Fault))
+SETTINGS: dict[str, dict[str, object]] = {
+    "groups": {"groups": by_search(base="ou=nowhere")},
+    "base": {"user": UserSearch(base="ou=nowhere", filter=USERS.filter)},
+    "filter": {"user": UserSearch(base=USERS.base, filter="(broken={username}")},
+    "attribute": {"attributes": Attributes(username="title")},
+    "bind": {"bind": "wrong"},
+}
+
+
 @pytest.mark.parametrize(
-    "changes",
+    ("fault", "changes"),
     [
-        {},
-        {"groups": by_search(base="ou=nowhere")},
-        {"user": UserSearch(base="ou=nowhere", filter=USERS.filter)},
-        {"user": UserSearch(base=USERS.base, filter="(broken={username}")},
-        {"attributes": Attributes(username="title")},
-        {"bind": "wrong"},
+        *(pytest.param(fault, {}, id=fault.name) for fault in Fault),
+        *(pytest.param(Fault.NONE, changes, id=name) for name, changes in SETTINGS.items()),
     ],
-    ids=["none", "groups", "base", "filter", "attribute", "bind"],
 )
 def test_whatever_goes_wrong_no_password_is_told(
     make_authenticator: MakeAuthenticator,
