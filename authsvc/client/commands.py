@@ -57,6 +57,9 @@ def status(options: Namespace, environment: Environment) -> int:
     """Show the session that is kept; exit status 1 where kubectl could not use it."""
     asked, environment = through.current(_kubectl(options, environment))
     settings = parse(asked.values)
+    if settings.flow == "token-file":
+        _table({"Token": f"from the file {settings.token_file}"})
+        return 0
     store = Store(asked.key, environment, use_keyring=settings.keyring == "auto")
     session = store.load()
     _table({"Cluster": asked.cluster or "(any)", "Issuer": settings.issuer})

@@ -3,7 +3,6 @@
 ::
 
     ClientError(message)             printed after the program's name; exit status 1
-    ├── NotLoggedInError(message)    there is no usable session, and no way to ask for one
     ├── UnreachableError(message)    the issuer could not be reached, or not in time
     ├── MissingTokenError(message)   the issuer's answer lacks the token that is to be sent
     └── RefusedError(error, …)       the issuer said no (an OAuth 2.0 error answer)
@@ -15,10 +14,6 @@ it is printed on a terminal.
 
 class ClientError(Exception):
     """A failure to be read by a person. The message is one line."""
-
-
-class NotLoggedInError(ClientError):
-    """No usable session, and asking for a login is not possible or not allowed."""
 
 
 class UnreachableError(ClientError):

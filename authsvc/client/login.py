@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from authsvc.client import flows, sessions
-from authsvc.client.errors import ClientError, MissingTokenError, NotLoggedInError, RefusedError
+from authsvc.client.errors import ClientError, MissingTokenError, RefusedError
 from authsvc.client.lock import one_at_a_time
 from authsvc.client.provider import Provider, read_secret
 from authsvc.client.request import Request
 from authsvc.client.settings import UNATTENDED, Settings, parse
 from authsvc.client.storage import Store
 from authsvc.client.terminal import say
-from authsvc.client.tokens import Tokens, claims
+from authsvc.client.tokens import Tokens, check_id_token, claims
 
 if TYPE_CHECKING:
     from authsvc.client.sessions import Session
@@ -35,8 +34,8 @@ def token(asked: Request, environment: Mapping[str, str]) -> tuple[str, float]:
     """Return a good token, and until when it is to be used, in seconds since the epoch.
 
     Raises:
-        NotLoggedInError: a person would have to log in, and may not be asked.
-        ClientError: it is not to be had.
+        ClientError: it is not to be had, or a person would have to log in and
+            may not be asked.
     """
     settings = parse(asked.values)
     if settings.flow == "token-file":
@@ -57,12 +56,9 @@ def log_in(asked: Request, environment: Mapping[str, str], overrides: Mapping[st
         ClientError: it did not come to a login. What was kept is as before.
     """
     settings = parse({**asked.values, **overrides})
-    if settings.flow == "token-file":
-        raise ClientError("with --flow=token-file there is nothing to log in to")
     store = _store(asked, settings, environment)
     with one_at_a_time(store.lock_file, settings.login_timeout):
-        provider = Provider(settings)
-        session = _session(asked, provider, flows.log_in(provider, environment))
+        session = _new(asked, Provider(settings), environment)
         store.save(session)
     return session
 
@@ -96,6 +92,8 @@ def log_out(asked: Request, environment: Mapping[str, str]) -> bool:
 
 
 def _store(asked: Request, settings: Settings, environment: Mapping[str, str]) -> Store:
+    if settings.flow == "token-file":
+        raise ClientError(f"the token comes from {settings.token_file}: there is no session")
     store = Store(asked.key, environment, use_keyring=settings.keyring == "auto")
     store.prepare()
     return store
@@ -121,35 +119,35 @@ def _renew(
             store.save(session)
     if settings.flow not in UNATTENDED:
         if not asked.interactive:
-            raise NotLoggedInError(f"{ended}: run `kubectl authsvc login`")
+            raise ClientError(f"{ended}: run `kubectl authsvc login`")
         say(f"kubectl-authsvc: {ended}")
-    return _session(asked, provider, flows.log_in(provider, environment))
+    return _new(asked, provider, environment)
 
 
 def _refreshed(asked: Request, provider: Provider, session: Session) -> Session:
     form = {"grant_type": "refresh_token", "refresh_token": session.get("refresh_token", "")}
     tokens = provider.token(form, endpoint=session["token_endpoint"], kind=session["kind"])
-    if session["subject"] and tokens.subject != session["subject"]:
+    check_id_token(tokens, provider.settings.issuer, provider.settings.client_id)
+    if tokens.subject and session["subject"] and tokens.subject != session["subject"]:
         # OpenID Connect Core 12.2
         raise ClientError("the issuer answered with another user's token: log out and in again")
-    if not tokens.refresh_token:  # RFC 6749 section 6: the old one stays good
-        tokens = replace(tokens, refresh_token=form["refresh_token"])
-    renewed = _kept(asked, tokens)
-    renewed["token_endpoint"] = session["token_endpoint"]
-    if "revocation_endpoint" in session:
-        renewed["revocation_endpoint"] = session["revocation_endpoint"]
+    # RFC 6749 section 6: without a new refresh token the old one stays good. Nor need
+    # the answer tell again who the user is, or where the endpoints are.
+    renewed = session.copy()
+    renewed.update(_kept(asked, tokens, session["token_endpoint"]))
+    if not tokens.subject:
+        renewed["subject"], renewed["username"] = session["subject"], session["username"]
     return renewed
 
 
-def _session(asked: Request, provider: Provider, tokens: Tokens) -> Session:
-    session = _kept(asked, tokens)
-    session["token_endpoint"] = provider.endpoint("token")
+def _new(asked: Request, provider: Provider, environment: Mapping[str, str]) -> Session:
+    session = _kept(asked, flows.log_in(provider, environment), provider.endpoint("token"))
     if revocation := provider.endpoint("revocation"):
         session["revocation_endpoint"] = revocation
     return session
 
 
-def _kept(asked: Request, tokens: Tokens) -> Session:
+def _kept(asked: Request, tokens: Tokens, token_endpoint: str) -> Session:
     now = time.time()
     session: Session = {
         "key": asked.key,
@@ -159,7 +157,7 @@ def _kept(asked: Request, tokens: Tokens) -> Session:
         "good_until": tokens.good_until(now),
         "subject": tokens.subject,
         "username": tokens.username,
-        "token_endpoint": "",
+        "token_endpoint": token_endpoint,
     }
     if tokens.refresh_token:
         session["refresh_token"] = tokens.refresh_token

@@ -41,10 +41,14 @@ def encode(data: bytes) -> Modules:
     return min((symbol.masked(mask) for mask in range(8)), key=_penalty)
 
 
+def width(modules: Modules) -> int:
+    """Return how many columns of a terminal the code takes."""
+    return len(modules) + 2 * _QUIET
+
+
 def render(modules: Modules) -> str:
     """Return the code as lines of half blocks, black on white whatever the terminal's colours."""
-    size = len(modules) + 2 * _QUIET
-    light_row = [False] * size
+    light_row = [False] * width(modules)
     side = [False] * _QUIET
     rows = [light_row] * _QUIET + [side + row + side for row in modules] + [light_row] * _QUIET
     rows += [light_row] * (len(rows) % 2)

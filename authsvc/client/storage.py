@@ -97,8 +97,9 @@ class Store:
 
 
 def _replace(file: Path, content: bytes) -> None:
-    beside = file.with_suffix(f".{os.getpid()}.new")
+    beside = file.with_suffix(".new")  # under the lock: one writer at a time
     try:
+        beside.unlink(missing_ok=True)  # of one that was killed
         descriptor = os.open(
             beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
         )

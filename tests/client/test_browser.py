@@ -249,6 +249,27 @@ def test_a_refresh_without_an_id_token_leads_to_a_login(alice: Person, redirecti
     assert "run `kubectl authsvc login`" in done.stderr
 
 
+def test_a_refresh_that_answers_with_an_id_token_for_another_client_is_refused(
+    alice: Person, redirecting: Issuer
+) -> None:
+    settings = (f"--issuer={redirecting.url}", f"--certificate-authority={alice.authority}")
+    alice.keep(
+        settings,
+        obtained_at=1,
+        good_until=2,
+        kind="id_token",
+        refresh_token="refresh-0",
+        token_endpoint=f"{redirecting.url}/token",
+    )
+    token = jwt(iss=redirecting.url, aud="another", sub="alice", iat=0, exp=600)
+    redirecting.token_answer = lambda _: Answer(200, {"id_token": token})
+
+    done = alice.get_token(*settings)
+
+    assert done.returncode == 1
+    assert "the ID token is for another client" in done.stderr
+
+
 def test_the_browser_that_is_set_is_opened(
     alice: Person, redirecting: Issuer, tmp_path: Path
 ) -> None:

@@ -170,6 +170,17 @@ class TestSetup:
         assert "kubectl krew install authsvc" in alice.kubectl("get", "pods").stderr
 
 
+@pytest.mark.parametrize(
+    "command", ["", "login", "logout", "status", "get-token", "whoami", "can-i", "setup"]
+)
+def test_each_command_explains_itself(alice: Person, command: str) -> None:
+    done = alice.kubectl("authsvc", *command.split(), "--help")
+
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"usage: kubectl authsvc{' ' if command else ''}{command}")
+    assert done.stderr == ""
+
+
 class TestStatusAndLogout:
     """`kubectl authsvc status`, `kubectl authsvc logout`."""
 
@@ -224,6 +235,14 @@ class TestStatusAndLogout:
 
         assert alice.kubectl("authsvc", "logout").returncode == 0
         assert not file.exists()
+
+    def test_a_token_from_a_file_is_no_session(self, alice: Person) -> None:
+        alice.kubeconfig("https://cluster.test", "--flow=token-file", "--token-file=/a/token")
+
+        login, status = (alice.kubectl("authsvc", command) for command in ("login", "status"))
+
+        assert "the token comes from /a/token: there is no session" in login.stderr
+        assert (status.returncode, status.stdout) == (0, "Token:     from the file /a/token\n")
 
     @pytest.mark.parametrize("command", ["login", "logout", "status"])
     def test_a_user_that_does_not_log_in_with_this_is_told_so(

@@ -284,6 +284,22 @@ def test_an_issuer_that_is_down_at_a_refresh_costs_no_session(
     assert alice.kubectl("get", "pods", "-o", "name").stdout == "pod/web-0\n"
 
 
+def test_a_refresh_may_leave_out_what_is_known_from_the_login(
+    alice: Person, issuer: Issuer, askpass: Path
+) -> None:
+    issuer.lifetime = 0.01
+    alice.kubectl("authsvc", "login", AUTHSVC_ASKPASS=str(askpass))
+    issuer.issued.append("opaque")
+    issuer.token_answer = lambda _: Answer(
+        200, {"access_token": "opaque", "token_type": "Bearer", "expires_in": 600}
+    )
+
+    assert alice.kubectl("get", "pods", "-o", "name").stdout == "pod/web-0\n"
+    status = alice.kubectl("authsvc", "status").stdout
+    assert "alice" in status
+    assert "by itself" in status, "the refresh token of before stays good"
+
+
 def test_a_refresh_that_answers_with_another_user_is_refused(
     alice: Person, issuer: Issuer, askpass: Path
 ) -> None:

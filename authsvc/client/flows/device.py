@@ -70,10 +70,9 @@ def _show(address: str, code: str, complete: str, environment: Mapping[str, str]
     if not sys.stderr.isatty() or "NO_COLOR" in environment:
         return
     try:
-        picture = qr.render(qr.encode((complete or address).encode()))
-        width = max(len(line) for line in picture.splitlines())
-        if width <= os.get_terminal_size(sys.stderr.fileno()).columns:
-            say(picture)
+        modules = qr.encode((complete or address).encode())
+        if qr.width(modules) <= os.get_terminal_size(sys.stderr.fileno()).columns:
+            say(qr.render(modules))
     except (ValueError, OSError, UnicodeError):
         return  # the picture is a convenience: the address above is enough
 
