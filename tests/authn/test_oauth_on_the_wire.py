@@ -15,6 +15,8 @@ import pytest
 
 from tests.authn.oidc import sign
 from tests.parts.authsvc_server import AuthsvcServer, StartAuthsvc, running
+from tests.parts.ldap_authority import LDAPAuthority
+from tests.parts.ldap_people import BASE, GROUPS, PEOPLE, SERVICE, SERVICE_PASSWORD
 from tests.parts.openid_provider import (
     AUTHSVC_SECRET,
     EDDSA,
@@ -25,6 +27,7 @@ from tests.parts.openid_provider import (
     NewOpenIDProvider,
     OpenIDProvider,
 )
+from tests.parts.slapd import Slapd
 from tests.parts.web_server import Answer, WebServer
 
 API = "https://kubernetes.default.svc.cluster.local"
@@ -237,3 +240,37 @@ def test_24_keys_outlive_their_provider_and_without_them_it_is_an_error(
     assert status["error"]
     assert "user" not in status
     assert never.issuer not in status["error"]
+
+
+def test_a_directory_adds_groups_and_has_the_last_word(
+    start_authsvc: StartAuthsvc,
+    openid_provider: OpenIDProvider,
+    slapd: Slapd,
+    ldap_authority: LDAPAuthority,
+    tmp_path: Path,
+) -> None:
+    password = tmp_path / "ldap-password"
+    password.write_text(SERVICE_PASSWORD, encoding="utf-8")
+    directory = {
+        "name": "corp",
+        "type": "LDAP",
+        "ldap": {
+            "preset": "OpenLDAP",
+            "servers": [f"ldaps://127.0.0.1:{slapd.tls_port}"],
+            "tls": {"caFile": str(ldap_authority.certificate)},
+            "baseDN": BASE,
+            "bind": {"dn": SERVICE, "passwordFile": str(password)},
+            "users": {"base": PEOPLE},
+            "groups": {"search": [{"base": GROUPS, "name": "dn"}]},
+        },
+    }
+    enrichment = {"authenticator": "corp", "stripPrefix": "sso:"}
+    sso = {**oidc("sso", openid_provider.issuer), "enrichment": enrichment}
+    server = start_authsvc(settings=settings_of(sso, directory))
+
+    bob = server.authenticate(sign(openid_provider, sub="bob", groups=["x"]))
+
+    assert bob["user"]["username"] == "sso:bob"
+    assert bob["user"]["groups"] == [f"cn=admins,{GROUPS}", "sso:x"]
+    for gone in ("locked", "nobody-there"):
+        assert server.authenticate(sign(openid_provider, sub=gone)) == NO
