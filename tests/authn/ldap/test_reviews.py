@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
+from authsvc.issuer.rotation import rotate
+from tests.authn.ldap.conftest import until
 from tests.parts.authsvc_server import AuthsvcServer, StartAuthsvc, token_review
 from tests.parts.faulty_proxy import Fault, FaultyProxy
-from tests.parts.ldap_people import BASE, GROUPS, PASSWORDS, PEOPLE, SERVICE, SERVICE_PASSWORD
+from tests.parts.ldap_people import (
+    BASE,
+    CROWD_PASSWORD,
+    GROUPS,
+    PASSWORDS,
+    PEOPLE,
+    SERVICE,
+    SERVICE_PASSWORD,
+    person,
+)
 from tests.parts.slapd import Slapd
 
 StartLDAP = Callable[..., AuthsvcServer]
@@ -35,7 +48,7 @@ def start_with_ldap(start_authsvc: StartAuthsvc, proxy: FaultyProxy, tmp_path: P
     password_file = tmp_path / "service-password"
     password_file.write_text(SERVICE_PASSWORD)
 
-    def start(workers: int = 1, **ldap: Any) -> AuthsvcServer:
+    def start(workers: int = 1, issuer: dict[str, Any] | None = None, **ldap: Any) -> AuthsvcServer:
         directory = {
             "preset": "OpenLDAP",
             "baseDN": BASE,
@@ -48,12 +61,18 @@ def start_with_ldap(start_authsvc: StartAuthsvc, proxy: FaultyProxy, tmp_path: P
             "passwordTokens": True,
             **ldap,
         }
+        issued = [{"name": "issued", "type": "Issued"}] if issuer else []
         return start_authsvc(
             settings={
+                **({"issuer": issuer} if issuer else {}),
                 "server": {"workers": workers},
                 "store": {"type": "SQLite", "sqlite": {"file": str(tmp_path / "attempts.db")}},
                 "authentication": {
-                    "authenticators": [{"name": "corp", "type": "LDAP", "ldap": directory}]
+                    "cache": {"ttl": "60s" if not issuer else "0s"},
+                    "authenticators": [
+                        *issued,
+                        {"name": "corp", "type": "LDAP", "ldap": directory},
+                    ],
                 },
             }
         )
@@ -121,3 +140,46 @@ def test_guesses_are_counted_by_all_workers_as_one(start_with_ldap: StartLDAP) -
     assert kinds == {"nobody": 3, "error": 27}
     assert "password_attempts_refused" in server.log
     assert "guess 2" not in server.log
+
+
+def test_a_token_from_a_login_follows_the_directory(
+    start_with_ldap: StartLDAP, slapd: Slapd, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    rotate(keys, algorithm="ES256", activate_in=0, overlap=60, now=time.time())
+    issuer = {
+        "url": "https://127.0.0.1",
+        "keys": str(keys),
+        "passwords": ["corp"],
+        "directory": {"ttl": "100ms"},
+    }
+    server = start_with_ldap(issuer=issuer, passwordTokens=False)
+    login = {
+        "client_id": "kubectl-authsvc",
+        "grant_type": "password",
+        "username": "u0300",
+        "password": CROWD_PASSWORD,
+    }
+    body = urlencode(login).encode()
+    form = (
+        ("Host", "127.0.0.1"),
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Content-Length", str(len(body))),
+    )
+    with server.connect() as connection:
+        answer = connection.request("POST", "/oauth2/token", body, form)
+    assert answer.status == 200, answer.text
+    access_token = answer.json()["access_token"]
+    user = f"dn: {person('u0300')}\nchangetype: modify\n"
+
+    before = server.authenticate(access_token)
+    slapd.modify(
+        user + "add: pwdAccountLockedTime\npwdAccountLockedTime: 000001010000Z\n", relax=True
+    )
+    closed = until(lambda: not server.authenticate(access_token)["authenticated"])
+    slapd.modify(user + "delete: pwdAccountLockedTime\n", relax=True)
+
+    assert before["user"]["username"] == "u0300"
+    assert len(before["user"]["groups"]) > 1
+    assert closed
+    assert not server.authenticate(token("u0300", CROWD_PASSWORD))["authenticated"]
