@@ -32,6 +32,7 @@ from authsvc.config.model import (
     Mode,
     NamedAuthenticator,
 )
+from authsvc.errors import InvalidPolicyError, PolicyError
 from authsvc.interfaces import (
     NO_OPINION,
     Attributes,
@@ -133,8 +134,7 @@ def build(configuration: Configuration) -> Service:
     if store is not None:
         parts.append(store)
     files = (*of_identities, *policy)
-    for file in files:
-        file.load()
+    _load_all(files)
     return Service(
         configuration,
         tuple((each.name, each.authenticator) for each in providers if each.authenticator),
@@ -144,6 +144,17 @@ def build(configuration: Configuration) -> Service:
         tuple(parts),
         files,
     )
+
+
+def _load_all(files: Sequence[Reloading[Any]]) -> None:
+    errors: list[PolicyError] = []
+    for file in files:
+        try:
+            file.load()
+        except InvalidPolicyError as error:
+            errors += error.errors
+    if errors:
+        raise InvalidPolicyError(errors)
 
 
 def _issuing(

@@ -11,18 +11,15 @@ import structlog
 
 from authsvc import log
 from authsvc.errors import BackendError
+from tests.parts.logs import restored_logging
 
 SECRET = "canary-3f9d"
 
 
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with restored_logging():
+        yield
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:

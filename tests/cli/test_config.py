@@ -1,0 +1,98 @@
+"""``authsvc config``: check, print-defaults, schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from authsvc.bootstrap import initialise
+from authsvc.cli import group
+from authsvc.errors import InvalidConfigurationError, InvalidPolicyError
+from tests.cli.test_main import authsvc
+from tests.parts.logs import restored_logging
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    with restored_logging():
+        yield
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    initialise(tmp_path / "site")
+    return tmp_path / "site"
+
+
+def test_a_good_configuration_is_said_to_be_one_part_by_part(site: Path) -> None:
+    run = authsvc("config", "check", str(site / "authsvc.yaml"))
+    assert (run.returncode, run.stderr) == (0, "")
+    lines = run.stdout.splitlines()
+    assert lines[0] == f"{site / 'authsvc.yaml'}: ok"
+    for part in ("configuration", "authenticator/tokens", "policy", "certificates"):
+        assert f"  loaded:         {part}" in lines
+
+
+def test_every_fault_is_a_line_and_the_exit_is_1(site: Path) -> None:
+    file = site / "authsvc.yaml"
+    file.write_text(file.read_text() + "logging: {level: loud}\nserver2: {}\n")
+    run = authsvc("config", "check", str(file))
+    assert run.returncode == 1
+    assert run.stdout == ""
+    assert run.stderr == (
+        "error: server2: unknown field; did you mean server?\n"
+        "error: logging.level: expected one of debug, info, warning, error, got 'loud'\n"
+    )
+
+
+def test_the_faults_of_the_files_it_names_are_found(site: Path) -> None:
+    (site / "tokens.csv").write_text("half\n")
+    (site / "policy/roles.csv").write_text("p, nobody\n")
+    run = authsvc("config", "check", str(site / "authsvc.yaml"))
+    assert run.returncode == 1
+    assert "tokens.csv:1: " in run.stderr
+    assert "roles.csv:1: " in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_key_of_another_certificate_is_found(site: Path) -> None:
+    (site / "pki/server.key").write_bytes((site / "pki/ca.key").read_bytes())
+    result = CliRunner().invoke(group, ["config", "check", str(site / "authsvc.yaml")])
+    assert isinstance(result.exception, InvalidConfigurationError)
+    assert "server.tls: " in str(result.exception)
+
+
+def test_a_check_starts_nothing_and_writes_nothing(site: Path) -> None:
+    file = site / "authsvc.yaml"
+    file.write_text(file.read_text() + "logging: {decisions: decisions.jsonl}\n")
+    before = sorted(site.rglob("*"))
+    assert authsvc("config", "check", str(file)).returncode == 0
+    assert sorted(site.rglob("*")) == before
+
+
+def test_printed_defaults_are_a_configuration_that_is_good(tmp_path: Path) -> None:
+    printed = authsvc("config", "print-defaults")
+    file = tmp_path / "authsvc.yaml"
+    file.write_text(printed.stdout)
+    assert authsvc("config", "check", str(file)).returncode == 0
+    assert list(yaml.safe_load(printed.stdout))[:3] == ["apiVersion", "kind", "server"]
+
+
+def test_the_schema_is_a_json_schema_of_the_whole_file() -> None:
+    schema = json.loads(authsvc("config", "schema").stdout)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    root = schema["$defs"]["AuthsvcConfiguration"]
+    assert {"server", "authentication", "authorization", "logging"} <= root["properties"].keys()
+    assert root["additionalProperties"] is False
+
+
+def test_a_policy_emptied_by_an_editor_is_no_policy(site: Path) -> None:
+    for file in (site / "policy").iterdir():
+        file.write_text("")
+    result = CliRunner().invoke(group, ["config", "check", str(site / "authsvc.yaml")])
+    assert isinstance(result.exception, InvalidPolicyError)
