@@ -151,7 +151,10 @@ def metadata(issuer: Issuer) -> dict[str, object]:
     """
     url = issuer.settings.url
     methods = ["none", "client_secret_basic", "client_secret_post"]
-    supported = [PASSWORD, REFRESH_TOKEN, *([TOKEN_EXCHANGE] if issuer.exchanges else [])]
+    # Only a password opens a session that can be refreshed.
+    supported = [PASSWORD, REFRESH_TOKEN] if issuer.settings.takes_passwords else []
+    if issuer.exchanges:
+        supported.append(TOKEN_EXCHANGE)
     base = url.rstrip("/")
     return {
         "issuer": url,

@@ -18,6 +18,7 @@ from joserfc.jwk import ECKey, OKPKey
 
 from authsvc.errors import ConfigError, InvalidConfigurationError
 from authsvc.issuer import keys
+from authsvc.ownership import give_to_folders_owner
 
 Algorithm = Literal["ES256", "EdDSA"]
 
@@ -40,7 +41,7 @@ def rotate(
         InvalidConfigurationError: the folder or a key in it cannot be used, or the key of the
             last rotation does not sign yet.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make(folder)
     states = keys.load(folder, overlap).states(now) if _has_keys(folder) else []
     waiting = [key for key, state in states if state is keys.KeyState.NEXT]
     if waiting:
@@ -56,6 +57,17 @@ def rotate(
     for old in retired:
         old.unlink()
     return Rotation(file, kid, active_from, retired)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        return
+    except OSError as error:
+        message = (error.strerror or "cannot be made").lower()
+        raise InvalidConfigurationError([ConfigError(str(folder), message)]) from None
+    give_to_folders_owner(folder)
 
 
 def _has_keys(folder: Path) -> bool:
@@ -79,4 +91,5 @@ def _write(file: Path, members: dict[str, Any]) -> None:
         handle.write(msgspec.json.encode(members) + b"\n")
         handle.flush()
         os.fsync(handle.fileno())
+    give_to_folders_owner(Path(temporary))
     Path(temporary).replace(file)

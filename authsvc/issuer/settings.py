@@ -45,6 +45,7 @@ class IssuerSettings:
     audience: str = "kubernetes"
     audiences: tuple[str, ...] = ()
     clients: tuple[ClientSettings, ...] = (ClientSettings(DEFAULT_CLIENT),)
+    takes_passwords: bool = True
     groups_in_token: bool = True
     access_token_ttl: float = 600.0
     session_idle: float = 12 * 3600.0

@@ -20,6 +20,7 @@ from typing import Any
 
 from authsvc.attempts import Curve
 from authsvc.errors import BackendError
+from authsvc.ownership import give_to_folders_owner
 from authsvc.store.protocol import RefreshState, Session
 
 _SCHEMA_VERSION = 1
@@ -219,6 +220,7 @@ def _open(settings: SQLiteSettings) -> sqlite3.Connection:
     # POSIX locks on it, those of SQLite among them.
     with contextlib.suppress(FileExistsError):
         os.close(os.open(settings.file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        give_to_folders_owner(settings.file)
     connection = sqlite3.connect(
         settings.file, timeout=settings.timeout, isolation_level=None, check_same_thread=False
     )

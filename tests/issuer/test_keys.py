@@ -71,6 +71,20 @@ def test_the_first_key_signs_at_once_and_is_readable_by_its_owner_only(
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_key_that_root_makes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> None:
+    os.chown(tmp_path, 65532, 65532)
+
+    made = _rotate(tmp_path / "keys", NOW)
+
+    assert (made.file.stat().st_uid, made.file.parent.stat().st_gid) == (65532, 65532)
+
+
+def test_a_folder_that_cannot_be_made_is_a_fault_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(InvalidConfigurationError, match="missing/keys: no such file or directory"):
+        _rotate(tmp_path / "missing/keys", NOW)
+
+
 def test_a_new_key_is_published_before_it_signs_and_the_old_verifies_after(folder: Path) -> None:
     old = _rotate(folder, NOW)
     new = _rotate(folder, NOW + 1000)
@@ -203,6 +217,7 @@ def test_an_empty_folder_says_what_makes_a_key(folder: Path) -> None:
 
 def test_a_mounted_secret_with_its_hidden_folders_is_read(folder: Path) -> None:
     data = folder / "..2026_11_23"
+    folder.mkdir()
     made = _rotate(data, NOW)
     (folder / "..data").symlink_to(data.name)
     (folder / "key.jwk").symlink_to(Path("..data") / made.file.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import multiprocessing
+import os
 import sqlite3
 import stat
 import threading
@@ -99,6 +100,18 @@ def test_only_the_owner_can_read_it(store: SQLiteStore, tmp_path: Path, suffix: 
     mode = (tmp_path / f"store.db{suffix}").stat().st_mode
 
     assert stat.S_IMODE(mode) == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_that_root_makes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> None:
+    os.chown(tmp_path, 65532, 65532)
+    store = SQLiteStore(SQLiteSettings(tmp_path / "store.db"))
+
+    store.create(session())
+
+    owners = {(file.stat().st_uid, file.stat().st_gid) for file in tmp_path.glob("store.db*")}
+    assert owners == {(65532, 65532)}
+    store.close()
 
 
 def test_a_store_that_is_locked_for_too_long_fails_and_loses_nothing(tmp_path: Path) -> None:

@@ -399,6 +399,15 @@ def test_the_discovery_document_is_valid(client: FlaskClient, name: str) -> None
         getattr(checked, f"validate_{key}")()
 
 
+def test_an_issuer_of_exchanged_tokens_alone_says_so(make_house: MakeHouse) -> None:
+    house = make_house(exchangeable=Provider(), changes={"takes_passwords": False})
+    client = client_of(lambda: house.issuer)
+
+    document = client.get("/.well-known/openid-configuration", base_url=URL).get_json()
+
+    assert document["grant_types_supported"] == [TOKEN_EXCHANGE]
+
+
 def test_whoever_has_the_published_keys_verifies_a_token(client: FlaskClient, post: Post) -> None:
     token = _log_in(post).get_json()["access_token"]
     published = client.get("/oauth2/jwks", base_url=URL)

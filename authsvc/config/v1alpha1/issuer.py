@@ -121,6 +121,7 @@ class Issuer(Wire, frozen=True):
             audience=self.audience,
             audiences=self.audiences,
             clients=self._clients(at.field("clients")),
+            takes_passwords=bool(self.passwords),
             groups_in_token=self.tokens.groups,
             access_token_ttl=seconds(self.tokens.ttl),
             session_idle=seconds(self.sessions.idle),
