@@ -1,7 +1,7 @@
 """``config.authsvc.io/v1alpha1``: the wire form of the configuration file.
 
-Every default stands here, once. A field's docstring-like comment in
-config/authsvc.yaml is its reference; `authsvc config schema` is its form.
+Every default stands here, once. What each field means is in config/README.md,
+which a test compares with this.
 """
 
 from __future__ import annotations
