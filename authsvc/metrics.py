@@ -121,6 +121,7 @@ REFRESH_TOKENS_REUSED = Counter(
 )
 STORE_UP = Gauge(
     "authsvc_store_up",
-    "1 while the store of sessions answers, 0 after it did not.",
+    "1 while the store of sessions answers, 0 after it did not, by type: SQLite, Redis.",
+    ["type"],  # also so that the master, which asks no store, has no value of its own
     multiprocess_mode="livemin",
 )

@@ -63,7 +63,8 @@ class Revocations:
             if not self._healthy:
                 _log.info("revocations_read_again")
             self._healthy = True
-        metrics.STORE_UP.set(self._healthy)
+        type_ = type(self._store).__name__.removesuffix("Store")
+        metrics.STORE_UP.labels(type_).set(self._healthy)
 
     def start(self) -> None:
         """Start reading, once per process."""

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from tests.parts.issuer import PASSWORD
-from tests.parts.login_server import StartLogin
+from tests.parts.login_server import LoginServer, StartLogin
 from tests.parts.redis import RedisServer
 from tests.parts.waiting import eventually
 
@@ -84,9 +84,11 @@ def test_redis_goes_away_and_comes_back(start_login: StartLogin, tmp_path: Path)
     tokens = service.log_in().json()
     assert service.groups(tokens["access_token"]) is not None
 
+    eventually(lambda: _store_is(service, "1.0"), "the metric says up", 30)
     redis.stop()
     down = service.log_in()
     still = service.groups(tokens["access_token"])
+    eventually(lambda: _store_is(service, "0.0"), "the metric says down", 30)
     redis.start()
     again = service.ask(grant_type="refresh_token", refresh_token=tokens["refresh_token"])
 
@@ -95,6 +97,10 @@ def test_redis_goes_away_and_comes_back(start_login: StartLogin, tmp_path: Path)
     assert again.status == 200
     service.server.stop()
     redis.stop()
+
+
+def _store_is(service: LoginServer, value: str) -> bool:
+    return f'authsvc_store_up{{type="Redis"}} {value}' in service.server.get("/metrics").text
 
 
 def test_no_secret_is_in_anything_that_the_service_says(start_login: StartLogin) -> None:
