@@ -22,7 +22,7 @@ from authsvc.errors import BackendError
 
 _PAGE = 100
 _MAX_PAGES = 50
-_MAX_KEPT = 10_000
+_MAX_KEPT = 1_000  # answers; a page of a hundred groups is some 100 KB
 _MAX_PAUSE_SECONDS = 3600.0
 _DEFAULT_PAUSE_SECONDS = 60.0  # GitHub's advice where a limit comes without a time
 
@@ -88,14 +88,14 @@ class ForgeAPI:
         """
         return _granted(self.get(token, path, deadline), scope)
 
-    def list(self, token: str, path: str, deadline: float, scope: str) -> list[dict[str, Any]]:
-        """Return the documents of all pages of a list.
+    def entries(self, token: str, path: str, deadline: float, scope: str) -> list[dict[str, Any]]:
+        """Return the entries of all pages of a list.
 
         Raises:
             Refused: the forge does not know the token, or it lacks ``scope``.
             BackendError: the forge cannot be asked, or not now; too many pages.
         """
-        documents: list[dict[str, Any]] = []
+        entries: list[dict[str, Any]] = []
         separator = "&" if "?" in path else "?"
         for page in range(1, _MAX_PAGES + 1):
             numbered = f"{path}{separator}per_page={_PAGE}&page={page}"
@@ -103,9 +103,9 @@ class ForgeAPI:
             items = response.json()
             if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
                 raise BackendError(f"{response.url}: the answer is not a list of objects")
-            documents += items
+            entries += items
             if len(items) < _PAGE:
-                return documents
+                return entries
         raise BackendError(f"{self._base}{path}: more than {_MAX_PAGES * _PAGE} entries")
 
     def _without_asking(self, kept: _Kept | None, path: str) -> Response:
@@ -153,11 +153,11 @@ def text_at(document: Mapping[str, Any], *keys: str) -> str:
     return value
 
 
-def _put(entries: OrderedDict[Any, Any], key: object, value: object) -> None:
-    entries[key] = value
-    entries.move_to_end(key)
-    while len(entries) > _MAX_KEPT:
-        entries.popitem(last=False)
+def _put(kept: OrderedDict[Any, Any], key: object, value: object) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    while len(kept) > _MAX_KEPT:
+        kept.popitem(last=False)
 
 
 def _remaining(response: Response) -> str | None:

@@ -116,7 +116,7 @@ class GitHubAuthenticator:
         report("app", f"it is a token of app {app.client_id}")
 
     def _groups(self, token: str, deadline: float, report: Report) -> set[str]:
-        listed = self._api.list(token, "/user/orgs", deadline, "read:org")
+        listed = self._api.entries(token, "/user/orgs", deadline, "read:org")
         logins = [text_at(organization, "login") for organization in listed]
         ours = [login for login in logins if login.casefold() in self._organizations]
         if not ours:
@@ -125,7 +125,7 @@ class GitHubAuthenticator:
         report("organization", ", ".join(ours))
         groups = set(ours)
         if self._settings.teams:
-            teams = self._api.list(token, "/user/teams", deadline, "read:org")
+            teams = self._api.entries(token, "/user/teams", deadline, "read:org")
             groups |= {
                 f"{organization}:{slug}"
                 for organization, slug in self._with_parents(token, teams, deadline)

@@ -79,7 +79,7 @@ class GitLabAuthenticator:
         report("user", f"{user.get('username')}")
         # From Guest upwards: without a level GitLab lists public groups of others.
         path = "/api/v4/groups?min_access_level=10"
-        listed = self._api.list(token, path, deadline, "read_api")
+        listed = self._api.entries(token, path, deadline, "read_api")
         groups = sorted(filter(self._is_ours, (text_at(group, "full_path") for group in listed)))
         if not groups:
             wanted = ", ".join(self._settings.groups)

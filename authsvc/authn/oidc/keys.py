@@ -94,17 +94,22 @@ class ProviderKeys:
             raise BackendError(str(last.error))
 
     def _fetch(self) -> _Fetched:
-        error = None
+        error: BackendError | None = None
         try:
             self._keys = self._ask()
             metrics.KEYS_FETCHED.labels(self._name).set_to_current_time()
-        except BackendError as failure:
-            error = failure
+        except Exception as failure:  # noqa: BLE001  whatever was sent, the last keys must stay
+            error = (
+                failure
+                if isinstance(failure, BackendError)
+                else BackendError(f"{type(failure).__name__} while reading")
+            )
             _log.warning(
                 "keys_not_fetched",
                 authenticator=self._name,
                 kept=len(self._keys),
-                error=str(failure),
+                error=str(error),
+                exc_info=error is not failure,
             )
         self._last = _Fetched(self._clock(), error)
         return self._last
