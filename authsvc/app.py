@@ -72,7 +72,9 @@ class Application(Flask):
         )
         tokens = TokenReviewHandler(lambda: self._service.current.tokens, self._decisions)
         access = SubjectAccessReviewHandler(
-            lambda: self._service.current.authorizer, self._decisions
+            lambda: self._service.current.authorizer,
+            self._decisions,
+            lambda: self._service.current.configuration.authorization.model is None,
         )
         endpoints = {
             "/authenticate": Endpoint("authenticate", tokens, clients, server.max_body),

@@ -27,15 +27,25 @@ _EFFECTS = {effect: Tally(metrics.AUTHORIZATIONS.labels(effect.value)) for effec
 
 
 class SubjectAccessReviewHandler:
-    """Answers SubjectAccessReviews by the authorizer that is current."""
+    """Answers SubjectAccessReviews by the authorizer that is current.
 
-    def __init__(self, current: Callable[[], Authorizer], decisions: DecisionLog) -> None:
+    ``is_prompt`` False: its decisions take milliseconds of the processor, as
+    Casbin's own enforcer does; the event loop is not to stand still for them.
+    """
+
+    def __init__(
+        self,
+        current: Callable[[], Authorizer],
+        decisions: DecisionLog,
+        is_prompt: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._current = current
         self._decisions = decisions
+        self._is_prompt = is_prompt
 
     def prompt(self, body: bytes) -> Answer | None:
-        """Answer at once: a decision waits for nothing but the processor."""
-        return self.handle(body)
+        """Answer at once, or return None where the decision takes its time."""
+        return self.handle(body) if self._is_prompt() else None
 
     def handle(self, body: bytes) -> Answer:
         """Decide and answer."""

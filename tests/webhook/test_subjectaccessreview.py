@@ -83,6 +83,14 @@ def test_every_review_is_answered_promptly() -> None:
     assert handler().prompt(review()) == handler().handle(review())
 
 
+def test_an_authorizer_that_takes_its_time_is_not_asked_on_the_event_loop() -> None:
+    authorizer = Says()
+    slow = SubjectAccessReviewHandler(lambda: authorizer, DecisionLog("off"), lambda: False)
+    assert slow.prompt(review()) is None
+    assert authorizer.asked == []
+    assert slow.handle(review()).status == 200
+
+
 @pytest.mark.parametrize("method", ["prompt", "handle"])
 def test_without_a_policy_the_answer_is_503(method: str) -> None:
     with capture_logs():
