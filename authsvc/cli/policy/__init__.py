@@ -11,6 +11,7 @@ import click
 from authsvc.cli import LazyGroup
 
 COMMANDS = {
+    "diff": ("authsvc.cli.policy.diff:diff", "Tell who gains and who loses what by a change."),
     "decide": ("authsvc.cli.policy.decide:decide", "Answer many requests at once, as JSON lines."),
     "import-rbac": (
         "authsvc.cli.policy.import_rbac:import_rbac",

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from authsvc.cli.policy.output import Progress
+
 if TYPE_CHECKING:
-    from authsvc.policy import PolicySnapshot
+    from authsvc.policy import PolicySnapshot, Rows
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -65,4 +67,18 @@ def load_policy(folder: Path | None, model: Path | None, config: Path | None) ->
     """
     from authsvc.policy import load
 
-    return load(*find(folder, model, config))
+    place = find(folder, model, config)
+    with Progress("reading the policy"):
+        return load(*place)
+
+
+def load_rows(path: Path) -> Rows:
+    """Read a policy's rows.
+
+    Raises:
+        InvalidPolicyError: every error of its files.
+    """
+    from authsvc.policy import read
+
+    with Progress("reading the policy"):
+        return read(path)
