@@ -10,6 +10,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import NamedTuple
 
 from authsvc.authn.ldap import status
@@ -100,7 +101,7 @@ class Walk:
             yield self._try("search", lambda: self._any_user(settings, directory))
         for source in settings.groups.sources:
             if isinstance(source, GroupSearch):
-                yield self._try("groups", lambda source=source: self._all_groups(source, directory))  # type: ignore[misc]  # bound now, not later
+                yield self._try("groups", partial(self._all_groups, source, directory))
         if not self._username:
             return
         users = Users(settings, directory)

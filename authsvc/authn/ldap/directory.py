@@ -112,6 +112,9 @@ class Directory:
             return tuple(self._known.values())
 
     def _run(self, operation: Callable[[DirectoryServer, Deadline], T], deadline: Deadline) -> T:
+        if deadline.left() < self._settings.deadline / 10:
+            # Spent on waiting for others: whoever is asked now would seem to fail.
+            raise BackendError("no time is left to ask the directory")
         candidates = self._candidates(deadline)
         if not candidates:
             raise BackendError("no LDAP server answers")
@@ -154,16 +157,22 @@ class Directory:
 
     def _probe(self, server: DirectoryServer) -> None:
         """Try a server until it answers or nobody needs it."""
-        try:
-            while not self._stop.wait(PROBE_SECONDS) and server.failures:
-                try:
-                    server.probe(Deadline(self._settings.deadline))
-                except BackendError:
-                    continue
-                except Exception:  # noqa: BLE001  whatever it is, nobody else would find it well again
-                    _log.exception("ldap_probe_crashed", server=server.name)
-                    continue
-                self._recovered(server)
-        finally:
-            with self._lock:
+        while not self._stop.wait(PROBE_SECONDS) and self._is_wanted(server):
+            try:
+                server.probe(Deadline(self._settings.deadline))
+            except BackendError:
+                continue
+            except Exception:  # noqa: BLE001  whatever it is, nobody else would find it well again
+                _log.exception("ldap_probe_crashed", server=server.name)
+                continue
+            self._recovered(server)
+        with self._lock:
+            self._probing.discard(server.name)
+
+    def _is_wanted(self, server: DirectoryServer) -> bool:
+        """Whether a failed server is still to be probed; if not, the next failure starts anew."""
+        with self._lock:
+            wanted = server.failures > 0 and server in self._known.values()
+            if not wanted:
                 self._probing.discard(server.name)
+            return wanted

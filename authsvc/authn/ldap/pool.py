@@ -39,15 +39,16 @@ class Pool:
 
         Raises:
             ServerUnavailableError: a new connection fails, too.
-            BackendError: all connections are in use until the deadline.
+            BackendError: all connections are in use for most of the time, which says nothing
+                of the server.
+            TimeoutError: the deadline has passed.
         """
-        try:
-            lent = self._free.acquire(timeout=deadline.left())
-        except TimeoutError:
-            lent = False
-        if not lent:
+        given = deadline.left()
+        if not self._free.acquire(timeout=given):
             raise BackendError("all LDAP connections are in use")
         try:
+            if deadline.left() < given / 4:
+                raise BackendError("all LDAP connections were in use for too long")
             kept = self._take()
             if kept is not None:
                 try:

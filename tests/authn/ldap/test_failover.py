@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from authsvc.authn.ldap.settings import Security
 from authsvc.errors import BackendError
@@ -197,4 +199,35 @@ def test_after_a_close_and_a_start_a_broken_server_is_asked_anew(
 
     authenticator.start()
 
+    assert authenticator.lookup("bob") is not None
+
+
+def test_a_queue_for_connections_does_not_make_the_server_seem_to_fail(
+    make_authenticator: MakeAuthenticator, faulty_proxy: Callable[..., FaultyProxy], slapd: Slapd
+) -> None:
+    proxy = faulty_proxy(slapd.port)
+    authenticator = make_authenticator(
+        servers=(server(proxy.port, PLAIN),), pool_size=1, deadline=1.0
+    )
+    assert authenticator.lookup("bob") is not None
+    proxy.fault = Fault.DRIP  # who has the connection keeps it to the end
+    outcomes: list[str] = []
+
+    def look_up() -> None:
+        try:
+            authenticator.lookup("bob")
+        except BackendError as error:
+            outcomes.append(str(error))
+
+    threads = [threading.Thread(target=look_up) for _ in range(6)]
+    with capture_logs() as logs:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    proxy.fault = Fault.NONE
+
+    assert len(outcomes) == 6
+    # Not those who waited until there was next to no time left.
+    assert [line["event"] for line in logs] == ["ldap_server_failed"]
     assert authenticator.lookup("bob") is not None
