@@ -38,17 +38,21 @@ def load(settings: TLSSettings) -> Certificates:
     Raises:
         InvalidConfigurationError: they do not fit each other, or cannot be read.
     """
+    ends = {
+        "server": _end(settings.cert_file, "certFile"),
+        "client-ca": _end(settings.client_ca_file, "clientCAFile"),
+    }
+    context = _context(settings)
     try:
-        context = _context(settings)
         # A password of ours, so that OpenSSL never asks the terminal for one.
         context.load_cert_chain(settings.cert_file, settings.key_file, password="")
+    except OSError:
+        message = f"{settings.key_file}: not {settings.cert_file}'s key in PEM without a password"
+        raise _unusable("keyFile", message) from None
+    try:
         context.load_verify_locations(settings.client_ca_file)
-        ends = {"server": _end(settings.cert_file), "client-ca": _end(settings.client_ca_file)}
-    except (OSError, ValueError) as error:
-        # ssl.SSLError is an OSError; neither quotes the key.
-        raise InvalidConfigurationError(
-            [ConfigError("server.tls", f"{settings.cert_file}, its key or the client CA: {error}")]
-        ) from None
+    except OSError as error:
+        raise _unusable("clientCAFile", f"{settings.client_ca_file}: {error}") from None
     return Certificates(context, ends)
 
 
@@ -82,9 +86,19 @@ def following(settings: TLSSettings) -> Reloading[Certificates]:
     return newest
 
 
-def _end(file: Path) -> float:
-    certificates = x509.load_pem_x509_certificates(file.read_bytes())
+def _end(file: Path, field: str) -> float:
+    try:
+        certificates = x509.load_pem_x509_certificates(file.read_bytes())
+    except OSError as error:
+        message = (error.strerror or "cannot be read").lower()
+        raise _unusable(field, f"{file}: {message}") from None
+    except ValueError:
+        raise _unusable(field, f"{file}: no certificates in PEM") from None
     return min(certificate.not_valid_after_utc.timestamp() for certificate in certificates)
+
+
+def _unusable(field: str, message: str) -> InvalidConfigurationError:
+    return InvalidConfigurationError([ConfigError(f"server.tls.{field}", message)])
 
 
 def _measure(certificates: Certificates) -> None:

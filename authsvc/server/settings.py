@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from authsvc.config.model import Configuration
-from authsvc.server import shared_metrics
 from authsvc.webhook.decisionlog import CLOSE_SECONDS
 
 # What a worker may take for its end besides waiting for requests.
@@ -38,7 +37,6 @@ def gunicorn_settings(configuration: Configuration) -> dict[str, Any]:
         "control_socket_disable": True,
         "logger_class": "authsvc.server.gunicorn_log.Logger",
         "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108  a heartbeat file on a disk can block
-        "on_exit": _on_exit,
         "pre_fork": _pre_fork,
         "child_exit": _child_exit,
     }
@@ -57,7 +55,3 @@ def _child_exit(_arbiter: object, worker: Any) -> None:
     from prometheus_client import multiprocess
 
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # untyped there
-
-
-def _on_exit(_arbiter: object) -> None:
-    shared_metrics.remove()

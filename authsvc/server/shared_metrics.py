@@ -6,6 +6,7 @@ before it is first imported; so this module imports nothing of it.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -15,13 +16,16 @@ _OWNER = "AUTHSVC_METRICS_OWNER"
 
 
 def share() -> None:
-    """Make a folder for this run, unless the environment names one."""
-    if _FOLDER not in os.environ:
-        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="authsvc-metrics-")
-        os.environ[_OWNER] = str(os.getpid())
+    """Make a folder for this run, unless the environment names one; it goes with the process."""
+    process = str(os.getpid())
+    # One that another process made (it replaced itself by us, on SIGUSR2) goes with that.
+    if _FOLDER in os.environ and os.environ.get(_OWNER) in {None, process}:
+        return
+    os.environ[_FOLDER] = tempfile.mkdtemp(prefix="authsvc-metrics-")
+    os.environ[_OWNER] = process
+    atexit.register(_remove)
 
 
-def remove() -> None:
-    """Remove the folder, in the process that made it."""
-    if os.environ.get(_OWNER) == str(os.getpid()):
+def _remove() -> None:
+    if os.environ.get(_OWNER) == str(os.getpid()):  # and not in a worker, which was forked
         shutil.rmtree(os.environ[_FOLDER], ignore_errors=True)

@@ -5,8 +5,9 @@
 - a connection that sends no whole header in time is closed, and there is a
   limit to connections, so that slow clients can not hold up the rest;
 - probes may have a listener of their own, without TLS and for nothing else;
-- a stopping worker closes idle connections after a moment for requests that
-  are on their way, instead of waiting for the clients to go.
+- a stopping worker announces the end of each connection with the next answer,
+  and closes idle ones after a moment for requests that are on their way. A
+  connection that ends unannounced costs a user of the API server an error.
 
 Only what gunicorn offers to subclasses is used: the worker's methods, and a
 protocol's ``app`` and asyncio callbacks.
@@ -70,6 +71,8 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
             self._cancel_timer()
             scope["extensions"] = {**scope.get("extensions", {}), **extensions}
             self.active += 1
+            if self.worker.draining:
+                send = _announcing_the_end(send)
             try:
                 await application(scope, receive, send)
             finally:
@@ -104,6 +107,16 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
             self._timer = None
 
 
+def _announcing_the_end(send: Send) -> Send:
+    async def sending(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            others = [header for header in message["headers"] if header[0] != b"connection"]
+            message = {**message, "headers": [*others, (b"connection", b"close")]}
+        await send(message)
+
+    return sending
+
+
 class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
     """One process."""
 
@@ -114,6 +127,24 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
         self.connections: set[Protocol] = set()
         self.header_timeout = 0.0
         self.stop_timeout = 0.0
+        self.draining = False
+        self._stop_by = math.inf
+
+    def handle_exit_signal(self) -> None:
+        """Begin to stop, on SIGTERM.
+
+        gunicorn is told a moment later: it would close the connections whose
+        answers are being written, without having announced it.
+        """
+        if not self.draining:
+            self._drain()
+            self.loop.call_later(LINGER_SECONDS, super().handle_exit_signal)
+
+    def _drain(self) -> None:
+        self.draining = True
+        self._stop_by = self.loop.time() + self.stop_timeout
+        for server in self.servers:
+            server.close()
 
     async def _serve(self) -> None:
         application: Application = self.asgi
@@ -147,11 +178,10 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
         self.servers.append(server)
 
     async def _shutdown(self) -> None:
-        for server in self.servers:
-            server.close()
-        deadline = self.loop.time() + self.stop_timeout
-        await asyncio.sleep(LINGER_SECONDS)
-        while not self._quick_shutdown and self.loop.time() < deadline:
+        if not self.draining:  # the master is gone, or SIGINT came
+            self._drain()
+            await asyncio.sleep(LINGER_SECONDS)
+        while not self._quick_shutdown and self.loop.time() < self._stop_by:
             for connection in tuple(self.connections):
                 if not connection.active:
                     connection.transport.close()

@@ -64,7 +64,7 @@ def test_a_key_of_another_certificate_is_found(site: Path) -> None:
     (site / "pki/server.key").write_bytes((site / "pki/ca.key").read_bytes())
     result = CliRunner().invoke(group, ["config", "check", str(site / "authsvc.yaml")])
     assert isinstance(result.exception, InvalidConfigurationError)
-    assert "server.tls: " in str(result.exception)
+    assert "server.tls.keyFile: " in str(result.exception)
 
 
 def test_a_check_starts_nothing_and_writes_nothing(site: Path) -> None:

@@ -270,12 +270,24 @@ def not_pem(settings: TLSSettings) -> None:
     settings.cert_file.write_bytes(b"\x00\xff")
 
 
-@pytest.mark.parametrize("damage", [remove, empty, not_pem])
+def swap_key(settings: TLSSettings) -> None:
+    settings.key_file.write_bytes(settings.cert_file.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("damage", "error"),
+    [
+        (remove, r"certFile: .*server\.crt: no such file or directory"),
+        (empty, r"clientCAFile: .*ca\.crt: no certificates in PEM"),
+        (not_pem, r"certFile: .*server\.crt: no certificates in PEM"),
+        (swap_key, r"keyFile: .*server\.key: not .*server\.crt's key"),
+    ],
+)
 def test_files_that_can_not_be_used_are_named_at_the_start(
-    settings: TLSSettings, damage: Callable[[TLSSettings], None]
+    settings: TLSSettings, damage: Callable[[TLSSettings], None], error: str
 ) -> None:
     damage(settings)
-    with pytest.raises(InvalidConfigurationError, match=r"server\.tls: .*server\.crt"):
+    with pytest.raises(InvalidConfigurationError, match=rf"server\.tls\.{error}"):
         certificates.following(settings)
 
 
