@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import structlog
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from authsvc.app import Application, create_app
 from authsvc.errors import AuthsvcError
@@ -31,19 +33,43 @@ class Master(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         """Return the application, loaded and not started."""
         return self._application
 
-    def reload(self) -> None:
-        """Load everything anew for the workers to come; keep what there is where that fails."""
+    def renew(self) -> bool:
+        """Load everything anew for the workers to come; False where that fails."""
         try:
             application = create_app(self._file)
         except AuthsvcError as error:
             _log.error("reload_failed_last_good_kept", part="server", error=str(error))
-            return
+            return False
         except Exception:  # noqa: BLE001  a fault of ours must not end what works
             _log.error("reload_crashed", part="server", exc_info=True)
-            return
+            return False
         self._application = application
         self.callable = None
-        super().reload()
+        return True
+
+    def run(self) -> None:
+        """Serve until a signal says to stop."""
+        try:
+            _Arbiter(self).run()
+        except RuntimeError as error:
+            # gunicorn's own words for a start that failed, such as an address in use.
+            sys.exit(f"error: {error}")
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn's master loop, which leaves the workers alone when a reload fails.
+
+    They have followed their files since they were forked. New ones would begin
+    with what was good when the master loaded: with a token, say, that was taken
+    out of its table since.
+    """
+
+    app: Master
+
+    def reload(self) -> None:
+        """Replace the workers, on SIGHUP, if there is something good to replace them by."""
+        if self.app.renew():
+            super().reload()
 
 
 def run(file: Path) -> None:

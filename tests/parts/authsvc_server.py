@@ -49,7 +49,7 @@ class AuthsvcServer:
         tokens: str = NOBODY,
         policy: Mapping[str, str] | None = None,
         settings: Settings | None = None,
-        command: Sequence[str] = SERVE,
+        command: Sequence[str | Path] = SERVE,
     ) -> None:
         self.folder = folder
         self.port = free_port()
@@ -60,8 +60,9 @@ class AuthsvcServer:
         )
         self.decision_log = folder / "stdout"
         self._log = folder / "stderr"
-        self._command = [part.format(config=self.config) for part in command]
+        self._command = [str(part).format(config=self.config) for part in command]
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_told_to_stop = False
         initialise(folder)
         self.write_tokens(tokens)
         for starter in (folder / "policy").iterdir():
@@ -172,6 +173,7 @@ class AuthsvcServer:
 
     def signal(self, number: signal.Signals) -> None:
         """Send the master a signal."""
+        self._is_told_to_stop |= number in {signal.SIGTERM, signal.SIGINT}
         os.kill(self.pid, number)
 
     def wait(self) -> int:
@@ -183,7 +185,7 @@ class AuthsvcServer:
         """Stop as systemd and Kubernetes do, and look at what is left behind."""
         if self._process is None:
             return
-        if self._process.poll() is None:
+        if self._process.poll() is None and not self._is_told_to_stop:
             self._process.terminate()
         try:
             code = self.wait()
