@@ -28,6 +28,9 @@ format: $(VENV)/installed-quality  ## Put the code in form
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
+kubectl-plugin:  ## The kubectl plugin as one file: dist/kubectl-authsvc
+	$(PYTHON) deploy/krew/build.py
+
 clean:  ## Remove what was installed and built
 	rm -rf $(VENV) build dist node_modules
 
