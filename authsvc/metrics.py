@@ -79,7 +79,7 @@ OUTGOING_REQUESTS = Counter(
 )
 KEYS_FETCHED = Gauge(
     "authsvc_keys_fetched_timestamp_seconds",
-    "When an authenticator last fetched its issuer's keys with success, in seconds since the epoch.",
+    "When an authenticator last fetched its issuer's keys, in seconds since the epoch.",
     ["authenticator"],
     multiprocess_mode="livemin",
 )

@@ -13,7 +13,8 @@ _log = structlog.get_logger()
 class ShadowAuthorizer:
     """Never has an opinion; hands on the one that another would have had, for the decision log.
 
-    A policy that is not loaded is no reason to fail here.
+    What is on trial is no reason to fail here: not loaded, or at fault, it is
+    logged and no more.
     """
 
     def __init__(self, authorizer: Authorizer) -> None:
@@ -25,5 +26,8 @@ class ShadowAuthorizer:
             decision = self._authorizer.authorize(attributes)
         except NotReadyError as error:
             _log.warning("shadow_not_ready", error=str(error))
+            return NO_OPINION
+        except Exception as error:  # noqa: BLE001  whatever it is, it is on trial
+            _log.error("shadow_crashed", error=type(error).__name__)
             return NO_OPINION
         return NO_OPINION._replace(shadowed=decision)
