@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -63,3 +68,29 @@ def test_metrics_are_prometheus_text() -> None:
 @pytest.mark.parametrize("path", health.PATHS)
 def test_every_path_that_is_said_to_be_a_probe_is_answered(path: str) -> None:
     assert client(GOOD).get(path).status_code == 200
+
+
+_SCRAPE = """
+import sys, threading, time
+from pathlib import Path
+from flask import Flask
+from authsvc.webhook import health
+
+half_made = Path(sys.argv[1]) / "counter_1.db"
+half_made.touch()
+threading.Timer(0.03, half_made.unlink).start()
+flask = Flask("test")
+flask.register_blueprint(health.blueprint(lambda: ()))
+print(flask.test_client().get("/metrics").status_code)
+"""
+
+
+def test_metrics_wait_for_a_worker_that_makes_its_files(tmp_path: Path) -> None:
+    scraped = subprocess.run(
+        [sys.executable, "-c", _SCRAPE, str(tmp_path)],
+        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert scraped.stdout == "200\n"
