@@ -25,7 +25,7 @@ from typing import Any
 import pytest
 import yaml
 
-from authsvc.bootstrap import initialise
+from authsvc.bootstrap import Wanted, initialise
 from tests.parts import https
 from tests.parts.certificates import KeyPair
 from tests.parts.waiting import eventually
@@ -63,7 +63,7 @@ class AuthsvcServer:
         self._command = [str(part).format(config=self.config) for part in command]
         self._process: subprocess.Popen[bytes] | None = None
         self._is_told_to_stop = False
-        initialise(folder)
+        initialise(folder, Wanted(port=self.port))
         self.write_tokens(tokens)
         for starter in (folder / "policy").iterdir():
             starter.unlink()
