@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +11,7 @@ import click
 from authsvc.cli.policy.output import Progress
 
 if TYPE_CHECKING:
+    from authsvc.interfaces import Attributes, UserInfo
     from authsvc.policy import PolicySnapshot, Rows
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,6 +39,78 @@ def policy_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def question_options(command: F) -> F:
+    """Add ``VERB WHAT [NAME]``, ``-n`` or ``-A``, and selectors: what kubectl has."""
+    for option in (
+        click.option("-l", "--selector", default="", help="Labels that the request selects."),
+        click.option("--field-selector", default="", help="Fields that the request selects."),
+        click.option("-A", "--all-namespaces", is_flag=True, help="All of them (the default)."),
+        click.option("-n", "--namespace", default="", help="The namespace."),
+        click.argument("name", default="", required=False),
+        click.argument("what"),
+        click.argument("verb"),
+    ):
+        command = option(command)
+    return command
+
+
+def request_of(user: UserInfo, words: Mapping[str, Any]) -> Attributes:
+    """Return the request that the words of ``question_options`` make.
+
+    Raises:
+        UsageError: they make none.
+    """
+    from authsvc.policy.asking import QuestionError, ask
+
+    if words["namespace"] and words["all_namespaces"]:
+        raise click.UsageError("-n and -A are two different questions")
+    try:
+        return ask(
+            user,
+            words["verb"],
+            words["what"],
+            words["name"],
+            namespace=words["namespace"],
+            fields=words["field_selector"],
+            labels=words["selector"],
+        )
+    except QuestionError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def parse_extra(pairs: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Read extra values of a user, ``KEY=VALUE`` each.
+
+    Raises:
+        UsageError: one is none.
+    """
+    extra: dict[str, tuple[str, ...]] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise click.UsageError(f"{pair!r} is not KEY=VALUE")
+        extra[key] = (*extra.get(key, ()), value)
+    return extra
+
+
+def parse_moment(text: str) -> float:
+    """Read a time as rows have it.
+
+    Raises:
+        UsageError: it is none.
+    """
+    from authsvc.policy.cells import parse_time
+    from authsvc.policy.escapes import CellError
+
+    try:
+        seconds = parse_time(text)
+    except CellError as error:
+        raise click.UsageError(f"the time {error}") from None
+    if seconds is None:
+        raise click.UsageError("the time is empty")
+    return seconds
 
 
 def find(folder: Path | None, model: Path | None, config: Path | None) -> tuple[Path, Path | None]:

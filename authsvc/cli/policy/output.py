@@ -18,6 +18,9 @@ from typing import Any, Self
 
 import click
 
+_NARROW = 20
+"""Columns that text gets at the least, though it be too wide then."""
+
 _PATIENCE = 1.0
 """Seconds without a word that nobody minds."""
 
@@ -37,15 +40,21 @@ def width() -> int:
     return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, elastic: int) -> Iterator[str]:
+def table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    elastic: int,
+    colour: str | None = None,
+) -> Iterator[str]:
     """Yield the lines of a table; the ``elastic`` column wraps, at its bars, until it fits."""
     every = [tuple(head), *(tuple(row) for row in rows)]
     widths = [max(len(row[at]) for row in every) for at in range(len(head))]
     others = sum(widths) - widths[elastic] + 2 * (len(head) - 1)
-    widths[elastic] = max(min(widths[elastic], width() - others), 20)
+    widths[elastic] = min(widths[elastic], max(width() - others, _NARROW))
     for number, row in enumerate(every):
         for line in _wrapped(row, widths, elastic):
-            yield style(line, bold=True) if number == 0 else line
+            yield style(line, bold=True) if number == 0 else style(line, fg=colour)
 
 
 def _wrapped(row: Sequence[str], widths: Sequence[int], elastic: int) -> Iterator[str]:
@@ -60,6 +69,7 @@ def _wrapped(row: Sequence[str], widths: Sequence[int], elastic: int) -> Iterato
 
 def wrap(text: str, columns: int) -> list[str]:
     """Break a text into lines: behind a bar or at a space, or where there is neither, anywhere."""
+    columns = max(columns, _NARROW)
     lines = [""]
     for word in re.split(r"(?<=[| ])", text):
         if lines[-1] and len(lines[-1]) + len(word.rstrip()) > columns:

@@ -1,0 +1,131 @@
+"""`authsvc policy who-can` and `what-can`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cli.policy.conftest import Authsvc
+
+
+def test_who_can_names_the_subjects_with_their_roles_and_rows(
+    authsvc: Authsvc, policy: Path
+) -> None:
+    answer = authsvc("who-can", "--policy", policy, "get", "pods", "-n", "team-a")
+
+    assert answer.code == 0
+    assert [line.split("  ")[0] for line in answer.out.splitlines() if line[0] != " "] == [
+        "MAY",
+        "group:team-a",
+        "group:on-call",
+    ]
+    assert "role:edit → role:view" in answer.out
+
+
+def test_who_can_names_those_who_are_denied_and_exits_1_where_nobody_may(
+    authsvc: Authsvc, policy: Path
+) -> None:
+    answer = authsvc("who-can", "--policy", policy, "get", "secrets", "-n", "prod-eu")
+
+    assert answer.code == 1
+    assert answer.out.splitlines()[0] == "nobody may"
+    assert "group:interns  itself  policy/teams.csv:4" in answer.out
+
+
+def test_what_every_user_may_is_there_once(authsvc: Authsvc, policy: Path) -> None:
+    answer = authsvc("who-can", "--policy", policy, "get", "/healthz", "-o", "json")
+
+    assert [json.loads(line)["subject"] for line in answer.out.splitlines()] == ["user:*"]
+
+
+def test_who_can_without_a_namespace_is_about_all_of_them(authsvc: Authsvc, policy: Path) -> None:
+    answer = authsvc("who-can", "--policy", policy, "-A", "list", "pods", "-o", "json")
+
+    assert [json.loads(line)["subject"] for line in answer.out.splitlines()] == ["group:on-call"]
+
+
+def read_csv(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.mark.parametrize(
+    ("form", "read"), [("json", json.loads), ("yaml", yaml.safe_load), ("csv", read_csv)]
+)
+def test_what_can_is_the_same_in_each_form(
+    authsvc: Authsvc, policy: Path, form: str, read: Callable[[str], list[dict[str, str]]]
+) -> None:
+    answer = authsvc("what-can", "--policy", policy, "group:team-a", "-o", form)
+
+    records = read(answer.out)
+    assert records[0] == {
+        "effect": "allow",
+        "may": "create|update|patch|delete",
+        "what": "deployments.apps",
+        "which": "*",
+        "where": "team-a",
+        "when": "",
+        "during": "",
+        "by": "group:team-a → role:edit",
+        "rows": "policy/roles.csv:3 policy/teams.csv:1",
+    }
+    assert records[1]["rows"] == "policy/roles.csv:2 policy/teams.csv:1 policy/roles.csv:4"
+    assert len(records) == 2
+
+
+def test_what_a_user_can_includes_their_groups_and_begins_with_what_they_cannot(
+    authsvc: Authsvc, policy: Path
+) -> None:
+    answer = authsvc("what-can", "--policy", policy, "alice", "--as-group", "interns")
+
+    assert answer.code == 0
+    assert (
+        answer.out
+        == """\
+group:interns in prod* may not
+  VERBS  WHAT     ROW
+  *      secrets  policy/teams.csv:4
+
+user:* may
+  VERBS  WHAT               ROW
+  get    /healthz|/version  policy/teams.csv:5
+"""
+    )
+
+
+def test_what_nobody_can_is_nothing_and_exit_status_1(authsvc: Authsvc, policy: Path) -> None:
+    assert authsvc("what-can", "--policy", policy, "group:nobody") == (1, "nothing\n", "")
+
+
+@pytest.mark.parametrize("subject", ["group:", "usr:a", "serviceaccount:a", ""])
+def test_what_is_no_subject_is_exit_status_2(authsvc: Authsvc, policy: Path, subject: str) -> None:
+    assert authsvc("what-can", "--policy", policy, subject).code == 2
+
+
+def test_a_policy_with_errors_says_each_of_them_on_a_line(authsvc: Authsvc, policy: Path) -> None:
+    (policy / "bad.csv").write_text("p, a\nx\n")
+
+    answer = authsvc("what-can", "--policy", policy, "user:a")
+
+    assert answer.code == 1
+    assert answer.err.count("error: ") == 2
+    assert f"{policy / 'bad.csv'}:1: " in answer.err
+    assert f"{policy / 'bad.csv'}:2: " in answer.err
+
+
+def test_the_policy_of_a_configuration_is_taken(
+    authsvc: Authsvc, policy: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "authsvc.yaml"
+    file.write_text(
+        "apiVersion: config.authsvc.io/v1alpha1\nkind: AuthsvcConfiguration\n"
+        "authorization:\n  policy:\n    folder: policy\n"
+    )
+
+    assert authsvc("what-can", "--config", file, "group:team-a").code == 0
+    assert authsvc("what-can", "--config", file, "--policy", policy, "group:a").code == 2
