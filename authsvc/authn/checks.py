@@ -107,11 +107,14 @@ def bound_audiences(
     A provider's tokens name audiences of the provider's own (a client, an
     API), which its authenticator has checked by now; what an API server asks
     for are names of the API server. So an authenticator says by configuration
-    for which of those its tokens are good (``vouched``): none given means all.
+    for which of those its tokens are good (``vouched``). Where it does not, it
+    has no say in audiences and names none: the API server then takes the answer
+    for its own alone (``implicitAuds`` in k8s.io/apiserver's token webhook), so
+    a review for another audience, such as a component's, does not succeed.
     """
-    if not asked:
+    if not asked or not vouched:
         return ()
-    good = tuple(asked) if not vouched else tuple(each for each in asked if each in vouched)
+    good = tuple(each for each in asked if each in vouched)
     if not good:
         raise Refused("API audiences", f"asked for {list(asked)}, good for {list(vouched)}")
     report("API audiences", f"good for {list(good)}")

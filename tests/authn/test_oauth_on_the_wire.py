@@ -107,7 +107,6 @@ def test_22_a_token_of_each_algorithm_is_ok(world: World, resource: str) -> None
     status = world.server.authenticate(token, [API])
 
     assert status["authenticated"] is True
-    assert status["audiences"] == [API]
     assert status["user"]["username"] == "first:alice"
     assert status["user"]["groups"] == ["first:dev", "first:ops"]
 
@@ -197,6 +196,14 @@ def test_7_a_token_is_good_for_the_api_audiences_of_its_authenticator(world: Wor
 
     assert world.server.authenticate(token, ["x", API])["audiences"] == [API]
     assert world.server.authenticate(token, ["x"]) == NO
+
+
+def test_7_an_authenticator_without_api_audiences_names_none(world: World) -> None:
+    status = world.server.authenticate(sign(world.first), ["vault"])
+
+    # Absent: the API server's own, and nobody else's.
+    assert status["authenticated"] is True
+    assert "audiences" not in status
 
 
 def test_9_no_provider_names_the_control_plane(world: World) -> None:

@@ -42,8 +42,8 @@ class OIDCSettings:
     document, character by character. ``discovery_url`` and ``jwks_url`` replace
     the URL that the issuer implies; with the latter nothing is discovered.
     ``audiences``: one of them must be in ``aud``. ``api_audiences``: the API
-    server's audiences for which these tokens are good; empty means all that
-    are asked for. ``clock_skew``, ``refresh_interval`` (keys are fetched anew
+    server's audiences for which these tokens are good; empty means those of
+    the API server that asks. ``clock_skew``, ``refresh_interval`` (keys are fetched anew
     in the background) and ``refetch_interval`` (an unknown key id fetches no
     sooner) in seconds.
     """

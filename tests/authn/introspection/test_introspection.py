@@ -105,7 +105,7 @@ def test_an_active_token_is_its_users_until_it_expires(
 
     assert identity is not None
     assert identity.user == UserInfo("alice", groups=("dev", "ops"))
-    assert identity.audiences == ("https://api",)
+    assert identity.audiences == ()  # no apiAudiences: the API server's own
     assert identity.expires_at is not None
     assert 0 < identity.expires_at - time.time() <= 600
 

@@ -287,7 +287,7 @@ def test_an_id_token_is_refused_where_access_tokens_alone_are_taken(
     ("vouched", "asked", "bound"),
     [
         ((), (), ()),
-        ((), ("https://api",), ("https://api",)),
+        ((), ("vault",), ()),  # not ("vault",): the API server takes it for its own alone
         (("https://api",), ("x", "https://api"), ("https://api",)),
         (("https://api",), ("x",), None),
         (("https://api",), (), ()),
