@@ -169,6 +169,7 @@ class Issuer:
         """Give a token for one of somebody else's, no longer than that one is good.
 
         There is no refresh token: who has to ask again still has to have the other token.
+        A token that is good for some audiences only is exchanged for those alone.
         """
         if self._exchangeable is None or self.tokens.verify(subject_token) is not None:
             return None
@@ -177,7 +178,7 @@ class Issuer:
         identity = counted(
             self._addresses,
             address_key(caller.address),
-            lambda: exchangeable.authenticate_token(subject_token, ()),
+            lambda: exchangeable.authenticate_token(subject_token, (audience,)),
             clears=False,
         )
         if identity is None:

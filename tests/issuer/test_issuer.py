@@ -249,6 +249,27 @@ def test_an_exchanged_token_keeps_its_groups_whatever_the_setting(make_house: Ma
     assert issued.expires_in == 600
 
 
+class ForOneCluster:
+    """A provider whose tokens are good for one API server's audience (``apiAudiences``)."""
+
+    def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:
+        del token
+        if audiences and "dev" not in audiences:
+            return None
+        return Identity(UserInfo("oidc:carol"), ("dev",) if audiences else ())
+
+
+def test_an_exchange_does_not_make_a_token_good_for_another_audience(
+    make_house: MakeHouse,
+) -> None:
+    house = make_house(exchangeable=ForOneCluster(), changes={"audiences": ("dev", "prod")})
+
+    assert house.issuer.exchange(house.caller(), "an-id-token", "dev") is not None
+    assert house.issuer.exchange(house.caller(), "an-id-token", "prod") is None
+    # A token for the issuer's own audience would be good for both.
+    assert house.issuer.exchange(house.caller(), "an-id-token", "kubernetes") is None
+
+
 def test_an_issued_token_is_not_exchanged_for_a_fresh_one(make_house: MakeHouse) -> None:
     house = make_house(exchangeable=Provider(None))
     issued = house.issuer.exchange(house.caller(), "an-id-token", "kubernetes")
