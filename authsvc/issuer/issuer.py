@@ -97,7 +97,12 @@ class Issuer:
         self.sessions = Sessions(settings, store, self.revocations, clock)
         audiences = frozenset({settings.audience, *settings.audiences})
         self.tokens = AccessTokens(
-            settings.url, audiences, lambda: self.keys.current, clock, settings.clock_skew
+            settings.url,
+            audiences,
+            lambda: self.keys.current,
+            clock,
+            settings.access_token_ttl,
+            settings.clock_skew,
         )
         self.clock = clock
         self._audiences = audiences

@@ -48,7 +48,12 @@ class _Algorithms(JWSRegistry):
 
 
 class AccessTokens:
-    """Signs and verifies the tokens of one issuer; ``leeway`` in seconds, for other clocks."""
+    """Signs and verifies the tokens of one issuer; times in seconds.
+
+    ``lifetime``: a token is never good for longer, whatever it says. One that
+    was signed when the configuration allowed more would otherwise outlive the
+    memory of its revocation, and its key. ``leeway`` is for other clocks.
+    """
 
     def __init__(
         self,
@@ -56,12 +61,14 @@ class AccessTokens:
         audiences: frozenset[str],
         keys: Callable[[], KeyRing],
         clock: Callable[[], float],
+        lifetime: float,
         leeway: float,
     ) -> None:
         self.issuer = issuer
         self._audiences = audiences
         self._keys = keys
         self._clock = clock
+        self._lifetime = int(lifetime)
         self._leeway = leeway
 
     def sign(self, token: AccessToken, *, with_groups: bool = True) -> str:
@@ -113,11 +120,12 @@ class AccessTokens:
         now = self._clock()
         if claims.iss != self.issuer or claims.aud not in self._audiences:
             return None
-        if now >= claims.exp + self._leeway or now < claims.nbf - self._leeway:
+        expires_at = min(claims.exp, claims.iat + self._lifetime)
+        if now >= expires_at + self._leeway or now < claims.nbf - self._leeway:
             return None
         user = UserInfo(claims.sub, claims.uid, claims.groups)
         return AccessToken(
-            user, claims.aud, claims.client_id, claims.sid, claims.idp, claims.iat, claims.exp
+            user, claims.aud, claims.client_id, claims.sid, claims.idp, claims.iat, expires_at
         )
 
 

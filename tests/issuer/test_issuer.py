@@ -279,6 +279,23 @@ def test_an_issued_token_is_not_exchanged_for_a_fresh_one(make_house: MakeHouse)
     assert house.issuer.exchange(house.caller(), "another", "kubernetes") is None
 
 
+def test_a_revoked_token_does_not_outlive_the_memory_of_that_after_a_shorter_ttl(
+    make_house: MakeHouse,
+) -> None:
+    before = make_house(changes={"access_token_ttl": 3600.0})
+    issued = _log_in(before)
+    assert issued is not None
+    house = make_house(clock=before.clock)  # the same, with the default of ten minutes
+    (session,) = house.opened.sessions(house.clock())
+    house.issuer.sessions.end(session)
+
+    house.clock.advance(house.settings.key_overlap + 1)
+    house.opened.purge(house.clock())
+    house.issuer.revocations.refresh()
+
+    assert house.authenticator.authenticate_token(issued.access_token, ()) is None
+
+
 def test_a_session_that_was_revoked_by_another_worker_ends_with_the_next_look(
     make_house: MakeHouse,
 ) -> None:
