@@ -13,7 +13,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
@@ -29,14 +29,15 @@ from authsvc.errors import ConfigError, InvalidConfigurationError
 from authsvc.reloading import Reloading
 from authsvc.service import Service, build
 from authsvc.tallies import Publisher
-from authsvc.webhook import blueprint as reviews
 from authsvc.webhook import health, oauth2
 from authsvc.webhook.asgi import ASGIApplication, Receive, ReviewsApplication, Scope, Send
 from authsvc.webhook.decisionlog import DecisionLog
 from authsvc.webhook.health import Check
+from authsvc.webhook.responses import respond
 from authsvc.webhook.reviews import ClientCheck, Endpoint, failure
 from authsvc.webhook.subjectaccessreview import SubjectAccessReviewHandler
 from authsvc.webhook.tokenreview import TokenReviewHandler
+from authsvc.webhook.wsgi import Environ, ReviewsWSGI, StartResponse, WSGIApplication
 
 _log = structlog.get_logger()
 
@@ -46,15 +47,15 @@ CONFIG_VARIABLE = "AUTHSVC_CONFIG"
 class Application(Flask):
     """A Flask application that is an ASGI application as well.
 
-    Both call it, each with its own arguments; the reviews take the short way
-    where the server speaks ASGI, everything else is Flask's.
+    Both call it, each with its own arguments. The reviews take a short way past
+    Flask's own machinery under either; everything else is Flask's.
     """
 
     def __init__(self, file: Path) -> None:
         super().__init__("authsvc", static_folder=None)
         self._file = file
         self._service: Reloading[Service] = Reloading(
-            "configuration", self._build, [file], retire=self._retire
+            "configuration", self._build, [file], retire=self._retire, keep_inherited=True
         )
         self._starting = threading.Lock()
         self._started_in: int | None = None
@@ -83,17 +84,19 @@ class Application(Flask):
         # `kubectl create --raw` appends its path to that of the kubeconfig's server,
         # which has to be the exact URL for the API server.
         endpoints |= {path * 2: endpoint for path, endpoint in endpoints.items()}
-        self.register_blueprint(reviews.blueprint(endpoints))
         self.register_blueprint(health.blueprint(self.checks))
         self.register_blueprint(oauth2.blueprint(lambda: self._service.current.issuer))
         self.register_error_handler(HTTPException, _http_error)
         self.register_error_handler(Exception, _crash)
         self._asgi = ReviewsApplication(
             endpoints,
-            dict.fromkeys(health.PATHS, _carrier(self, threads=2)),
-            _carrier(self, threads=16),
+            dict.fromkeys(health.PATHS, _carrier(super().wsgi_app, threads=2)),
+            _carrier(super().wsgi_app, threads=16),
             self._executor,
             server.body_timeout,
+        )
+        self._wsgi = ReviewsWSGI(
+            endpoints, super().wsgi_app, waiting=server.threads, prompt_paths=health.PATHS
         )
 
     def __call__(self, *arguments: Any) -> Any:
@@ -105,6 +108,10 @@ class Application(Flask):
         if scope["type"] == "http":
             return self._asgi(scope, receive, send)
         return self._other(scope, receive, send)
+
+    def wsgi_app(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a WSGI call; this is where Flask lets itself be wrapped."""
+        return self._wsgi(environ, start_response)
 
     def start(self) -> None:
         """Start all that runs, once per process and never before the fork."""
@@ -182,10 +189,10 @@ class Application(Flask):
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def _carrier(application: Flask, threads: int) -> ASGIApplication:
+def _carrier(application: WSGIApplication, threads: int) -> ASGIApplication:
     """Return the Flask routes as an ASGI application; the threads start when they are needed."""
     # a2wsgi has types of its own for what both specifications leave to Any.
-    middleware = WSGIMiddleware(cast("Any", application.wsgi_app), workers=threads)
+    middleware = WSGIMiddleware(cast("Any", application), workers=threads)
     return cast("ASGIApplication", middleware)
 
 
@@ -208,9 +215,9 @@ def create_app(config: str | Path | None = None) -> Application:
 
 def _http_error(error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  registered for it alone
-    return reviews.respond(failure(error.code or 500, error.description or ""))
+    return respond(failure(error.code or 500, error.description or ""))
 
 
 def _crash(error: Exception) -> Response:
     _log.error("request_crashed", exc_info=error)
-    return reviews.respond(failure(503, "the request could not be answered"))
+    return respond(failure(503, "the request could not be answered"))

@@ -81,6 +81,7 @@ def following(settings: TLSSettings) -> Reloading[Certificates]:
         lambda: load(settings),
         [settings.cert_file, settings.key_file, settings.client_ca_file],
         measure=_measure,
+        keep_inherited=True,
     )
     newest.load()
     return newest

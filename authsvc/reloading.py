@@ -64,6 +64,8 @@ class Reloading(Generic[T]):
     exception is a fault of ours, but costs the new value only, never the old.
     ``retire`` is called with each value that was replaced, after the new one is
     in place; ``measure`` publishes gauges of a value, in each process that has it.
+    ``keep_inherited``: a value from before a fork stays in use also where the
+    files have changed since and can not be used.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Reloading(Generic[T]):
         *,
         retire: Callable[[T], None] | None = None,
         measure: Callable[[T], None] | None = None,
+        keep_inherited: bool = False,
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self.part = part
@@ -83,8 +86,10 @@ class Reloading(Generic[T]):
         self._paths = tuple(paths)
         self._retire = retire
         self._measure = measure
+        self._keep_inherited = keep_inherited
         self._poll_seconds = poll_seconds
         self._current: T | None = None
+        self._taken_in = 0
         self._seen: Hashable = None
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -95,7 +100,7 @@ class Reloading(Generic[T]):
         """The last good value.
 
         Raises:
-            NotReadyError: there never was one.
+            NotReadyError: there is none in this process.
         """
         value = self._current
         if value is None:
@@ -130,11 +135,14 @@ class Reloading(Generic[T]):
 
         What changed since the first load is taken at once: a worker that is
         forked months after the master loaded must not answer from back then.
+        Where it can not be taken there is no value until it can: what was good
+        in between, in workers that are gone, had perhaps a denial more or a
+        token less.
         """
         if self._thread is not None:
             return
-        if fingerprint(self._paths) != self._seen:
-            self.reload()
+        if fingerprint(self._paths) != self._seen and not self.reload():
+            self._forget_inherited()
         self._publish()
         self._stop.clear()
         self._thread = threading.Thread(target=self._poll, name=f"reload-{self.part}", daemon=True)
@@ -149,6 +157,7 @@ class Reloading(Generic[T]):
 
     def _take(self, value: T) -> None:
         replaced, self._current = self._current, value
+        self._taken_in = os.getpid()
         self.generation += 1
         self.last_error = None
         metrics.RELOADS.labels(self.part, "success").inc()
@@ -162,6 +171,14 @@ class Reloading(Generic[T]):
         metrics.RELOADS.labels(self.part, "failure").inc()
         self._publish()
         _log.error("reload_failed_last_good_kept", part=self.part, error=error)
+
+    def _forget_inherited(self) -> None:
+        if self._keep_inherited or self._taken_in == os.getpid():
+            return
+        with self._lock:
+            self._current = None
+            self.generation = 0
+        _log.error("no_last_good_in_this_worker", part=self.part)
 
     def _publish(self) -> None:
         # Gauges are a process's own: what was set before a fork is not the worker's.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from authsvc.errors import BackendError
+from authsvc.errors import BackendError, NotReadyError
 from authsvc.interfaces import Identity, TokenAuthenticator
 
 _log = structlog.get_logger()
@@ -28,7 +28,7 @@ class UnionTokenAuthenticator:
         for name, authenticator in self._authenticators:
             try:
                 identity = authenticator.authenticate_token(token, audiences)
-            except BackendError as error:
+            except (BackendError, NotReadyError) as error:
                 _log.error("authenticator_failed", authenticator=name, error=str(error))
                 failed.append(name)
                 continue

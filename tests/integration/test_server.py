@@ -15,9 +15,15 @@ from typing import Any
 
 import pytest
 
+from tests.integration.access import spec
 from tests.integration.reviews import ENDPOINTS, POLICY, TOKEN, TOKENS, is_granted, review
 from tests.parts import https
-from tests.parts.authsvc_server import AuthsvcServer, StartAuthsvc, token_review
+from tests.parts.authsvc_server import (
+    AuthsvcServer,
+    StartAuthsvc,
+    access_review,
+    token_review,
+)
 from tests.parts.waiting import eventually
 
 GRANTING: dict[str, Any] = {"tokens": TOKENS, "policy": POLICY}
@@ -114,7 +120,7 @@ def test_a_signal_to_stop_ends_an_idle_service_with_0(
         server.signal(number)
 
         assert idle.is_closed_by_server()
-        assert server.wait() == 0
+    assert server.wait() == 0
 
 
 def test_a_stopping_service_finishes_what_it_began_to_read(start_authsvc: StartAuthsvc) -> None:
@@ -256,6 +262,39 @@ def test_a_worker_that_dies_is_replaced(start_authsvc: StartAuthsvc) -> None:
     eventually(lambda: children(server.pid) not in ([worker], []), "there is a new worker")
     for path in ENDPOINTS:
         assert is_granted(server.post(path, review(path)))
+
+
+def test_a_new_worker_has_no_answer_rather_than_one_that_is_outdated(
+    start_authsvc: StartAuthsvc,
+) -> None:
+    """It comes from a master that has seen nothing since the start, and its files are broken."""
+    server = start_authsvc(
+        tokens="leaver,larry,1\n", policy={"policy.csv": "p, user:larry, *, pods, *, *, allow\n"}
+    )
+    asked = access_review(spec("larry", "get", "pods"))
+    server.write_tokens("other,olga,2\n")
+    server.write_policy("p, user:larry, *, pods, *, *, deny\n")
+    eventually(lambda: not server.authenticate("leaver")["authenticated"], "the leaver is out")
+    eventually(lambda: server.post("/authorize", asked).json()["status"].get("denied"), "denied")
+    server.write_tokens("broken\n")
+    server.write_policy("broken\n")
+    (worker,) = children(server.pid)
+
+    os.kill(worker, signal.SIGKILL)
+    eventually(lambda: children(server.pid) not in ([worker], []), "there is a new worker")
+
+    assert server.authenticate("leaver")["error"]
+    assert server.post("/authorize", asked).status == 503
+    readiness = server.get("/readyz")
+    assert readiness.status == 503
+    assert "tokens.csv:1" in readiness.text
+    assert "policy.csv:1" in readiness.text
+
+    server.write_tokens("other,olga,2\n")
+    server.write_policy("p, user:larry, *, pods, *, *, deny\n")
+    eventually(lambda: server.get("/readyz").status == 200, "mended")
+    assert server.authenticate("other")["authenticated"]
+    assert server.post("/authorize", asked).json()["status"]["denied"]
 
 
 def test_plain_gunicorn_answers_the_same(start_authsvc: StartAuthsvc) -> None:
