@@ -2,6 +2,6 @@
 
 A review's handler is a plain function from bytes to a status and bytes;
 ``reviews`` holds the checks in front of it, once, and two thin carriers bring
-requests to them: ``asgi`` (the fast one) and ``blueprint`` (Flask's). Nothing
-here decides anything about users.
+requests to them, ``asgi`` and ``wsgi``, in front of Flask's routes for all else.
+Nothing here decides anything about users.
 """

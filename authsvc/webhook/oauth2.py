@@ -31,7 +31,7 @@ from authsvc.issuer.endpoints import (
 )
 from authsvc.issuer.issuer import Issuer
 from authsvc.issuer.settings import PASSWORD, REFRESH_TOKEN, TOKEN_EXCHANGE
-from authsvc.webhook.blueprint import not_found
+from authsvc.webhook.responses import not_found
 
 _MAX_BODY = 64 * 1024
 # An API server that verifies by itself looks for a key it does not know only

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
-from flask import Flask
+from werkzeug.test import Client
 
 from authsvc.webhook.asgi import ASGIApplication, Message, ReviewsApplication, Scope
-from authsvc.webhook.blueprint import blueprint
 from authsvc.webhook.reviews import Endpoint
+from authsvc.webhook.wsgi import Environ, ReviewsWSGI, StartResponse
 
 
 class Got(NamedTuple):
@@ -136,24 +136,27 @@ class _TLSSocket:
         return {"subject": tuple((("commonName", name),) for name in self._names)}
 
 
-def by_flask(
+def _unexpected_wsgi(_environ: Environ, _start_response: StartResponse) -> Iterable[bytes]:
+    raise AssertionError("not meant for Flask")
+
+
+def by_wsgi(
     endpoint: Endpoint,
     body: bytes = b"{}",
     method: str = "POST",
     names: Iterable[str] | None = None,
     length: int | None = None,
 ) -> Got:
-    """Ask by Flask's own test client."""
-    flask = Flask("test")
-    flask.register_blueprint(blueprint({"/review": endpoint}))
+    """Ask by WSGI."""
+    client = Client(ReviewsWSGI({"/review": endpoint}, _unexpected_wsgi, waiting=1))
     environ: dict[str, Any] = {"gunicorn.socket": _TLSSocket(names)}
     if length is not None:
         environ["CONTENT_LENGTH"] = str(length)
-    answer = flask.test_client().open(
+    answer = client.open(
         "/review?timeout=30s", method=method, data=body, environ_overrides=environ
     )
     headers = {name.lower(): value for name, value in answer.headers.items()}
     return Got(answer.status_code, headers, answer.data)
 
 
-CARRIERS: dict[str, Callable[..., Got]] = {"asgi": by_asgi, "flask": by_flask}
+CARRIERS: dict[str, Callable[..., Got]] = {"asgi": by_asgi, "wsgi": by_wsgi}

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from authsvc import metrics, tallies
 from authsvc.webhook.reviews import Answer, ClientCheck, Endpoint, failure
-from tests.webhook.carriers import CARRIERS, Carrier, by_asgi, by_flask
+from tests.webhook.carriers import CARRIERS, Carrier, by_asgi, by_wsgi
 
 API_SERVER = ClientCheck(required=True, allowed_names=frozenset({"kube-apiserver"}))
 ANYBODY = ClientCheck()
@@ -129,7 +129,7 @@ def test_both_carriers_give_the_same_answer(
 ) -> None:
     endpoint = Endpoint("test", Echo(), API_SERVER, 100)
     asgi = by_asgi(endpoint, body, method, names, len(body))
-    flask = by_flask(endpoint, body, method, names, len(body))
+    flask = by_wsgi(endpoint, body, method, names, len(body))
     assert (asgi.status, asgi.body) == (flask.status, flask.body)
     assert {**asgi.headers, "connection": ""} == {**flask.headers, "connection": ""}
 

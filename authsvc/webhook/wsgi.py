@@ -1,0 +1,128 @@
+"""Reviews under a WSGI server: the same endpoints, in front of Flask.
+
+A WSGI server gives each request a thread, so one that waits for a back end
+keeps its thread. No more than a number of them may, and the server has more
+threads than that: a slow directory never holds up a SubjectAccessReview.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from authsvc.webhook.clientcert import names_of
+from authsvc.webhook.reviews import Answer, Endpoint, failure, headers_of, too_large
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+WSGIApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+# What a server sets that lets nobody in whose certificate TLS has not verified,
+# and can not say the certificate's names.
+CLIENT_IS_VERIFIED = "authsvc.client_is_verified"
+
+# 503 without Retry-After: the API server tells its user at once; all
+# else it asks again, for seconds.
+_BUSY = failure(503, "too many requests wait for a back end already")
+_NOT_WHOLE = failure(408, "the body did not come whole")
+
+
+class ReviewsWSGI:
+    """Carries reviews to their ``endpoints`` and all else to Flask, the ``fallback``.
+
+    ``waiting``: how many may wait for a back end at a time. ``prompt_paths``
+    are those of the fallback that never do.
+    """
+
+    def __init__(
+        self,
+        endpoints: Mapping[str, Endpoint],
+        fallback: WSGIApplication,
+        *,
+        waiting: int,
+        prompt_paths: Collection[str] = (),
+    ) -> None:
+        self._endpoints = dict(endpoints)
+        self._fallback = fallback
+        self._waiting = threading.BoundedSemaphore(waiting)
+        self._prompt_paths = frozenset(prompt_paths)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        endpoint = self._endpoints.get(path)
+        if endpoint is not None:
+            return _send(start_response, endpoint.count(self._review(endpoint, environ)))
+        if path in self._prompt_paths:
+            return self._fallback(environ, start_response)
+        if not self._waiting.acquire(blocking=False):
+            return _send(start_response, _BUSY)
+        try:
+            return self._fallback(environ, start_response)
+        finally:
+            self._waiting.release()
+
+    def _review(self, endpoint: Endpoint, environ: Environ) -> Answer:
+        length = _content_length(environ)
+        refused = endpoint.refusal(environ["REQUEST_METHOD"], client_names(environ), length)
+        if refused is not None:
+            return refused
+        body = _read(environ, length, endpoint.max_body)
+        if isinstance(body, Answer):
+            return body
+        return endpoint.prompt(body) or self._wait_for(endpoint, body)
+
+    def _wait_for(self, endpoint: Endpoint, body: bytes) -> Answer:
+        if not self._waiting.acquire(blocking=False):
+            return _BUSY
+        try:
+            return endpoint.handle(body)
+        finally:
+            self._waiting.release()
+
+
+def client_names(environ: Environ) -> frozenset[str] | None:
+    """Return the names of the client's verified certificate, None where it has none.
+
+    The server says them: gunicorn's threaded worker by the socket itself.
+    """
+    if environ.get(CLIENT_IS_VERIFIED) is True:  # a header can not: its key begins with HTTP_
+        return frozenset()
+    socket = environ.get("gunicorn.socket")
+    if socket is None or not hasattr(socket, "getpeercert"):
+        return None
+    return names_of(socket.getpeercert())
+
+
+def _content_length(environ: Environ) -> int | None:
+    length: str = environ.get("CONTENT_LENGTH", "")
+    return int(length) if length.isascii() and length.isdigit() else None
+
+
+def _read(environ: Environ, length: int | None, limit: int) -> bytes | Answer:
+    """Return the body, or the answer to one that is too large or does not come."""
+    stream = environ["wsgi.input"]
+    if length is not None:
+        body: bytes = stream.read(length)
+        return body if len(body) == length else _NOT_WHOLE
+    if not environ.get("wsgi.input_terminated"):
+        return b""  # PEP 3333: without a length there is nothing that may be read
+    chunks = bytearray()
+    while chunk := stream.read(limit + 1 - len(chunks)):
+        chunks += chunk
+        if len(chunks) > limit:
+            return too_large(limit)
+    return bytes(chunks)
+
+
+def _send(start_response: StartResponse, answer: Answer) -> Iterable[bytes]:
+    status, headers = _beginning(answer.status)
+    start_response(status, [*headers, ("content-length", str(len(answer.body)))])
+    return [answer.body]
+
+
+@cache
+def _beginning(status: int) -> tuple[str, tuple[tuple[str, str], ...]]:
+    return f"{status} {HTTPStatus(status).phrase}", tuple(headers_of(status))
