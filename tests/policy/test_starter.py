@@ -79,3 +79,19 @@ def test_the_folder_policy_shows_what_is_shipped() -> None:
         assert (FOLDER / name).read_bytes() == shipped.read_bytes()
 
     assert policy.load(FOLDER, FOLDER / "model.conf").model.is_shipped
+
+
+def test_the_manuals_rows_and_reasons_are_true(tmp_path: Path) -> None:
+    manual = (FOLDER / "README.md").read_text()
+    rows = [line for line in manual.splitlines() if line.startswith(("p, ", "g, "))]
+    (tmp_path / "policy").mkdir()
+    for name in ("roles.csv", "examples/teams.csv"):
+        (tmp_path / "policy" / Path(name).name).write_text((FOLDER / name).read_text())
+
+    evaluator = policy.load(tmp_path / "policy").evaluator
+    denied = evaluator.decide(ask("delete", "secrets", "prod", "db", groups=("interns",)), NOW)
+    allowed = evaluator.decide(ask("list", "pods", "team-a", groups=("team-a",)), NOW)
+
+    assert len(policy.read_text({"manual.csv": "\n".join(rows) + "\n"}).rules) == 7
+    assert denied.reason in manual
+    assert allowed.reason in manual
