@@ -5,7 +5,6 @@ The files' names are in `authsvc.bootstrap.site` and `authsvc.bootstrap.material
 What the service itself does with them is not known here.
 """
 
-from authsvc.bootstrap.apiserver import Issuer
 from authsvc.bootstrap.files import Outcome, Written, write_file
 from authsvc.bootstrap.initialise import Initialised, initialise
 from authsvc.bootstrap.kubeconfig import Files, Review, render
@@ -15,7 +14,6 @@ from authsvc.bootstrap.site import Site, Target, Wanted
 __all__ = [
     "Files",
     "Initialised",
-    "Issuer",
     "Outcome",
     "OwnAuthority",
     "Review",

@@ -1,14 +1,11 @@
-"""How kube-apiserver is told to ask: flags, authorizers, and JWT issuers of its own."""
+"""How kube-apiserver is told to ask: flags and authorizers."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from authsvc.bootstrap import site as names
 from authsvc.bootstrap.site import Site, Target
-from authsvc.errors import ConfigError
 
 # Nobody of these is ever decided by a policy of authsvc: they run the cluster,
 # or have to repair it. https://kubernetes.io/docs/reference/access-authn-authz/rbac/
@@ -19,14 +16,6 @@ _K3S_COMPONENTS = ("system:k3s-controller", "k3s-cloud-controller-manager")
 _GROUPS = ("system:nodes", "system:bootstrappers", "system:serviceaccounts:kube-system")
 _BREAK_GLASS = ("kubeadm:cluster-admins",)
 _HEALTH = ("/healthz", "/livez", "/readyz")
-
-
-@dataclass(frozen=True, slots=True)
-class Issuer:
-    """An OpenID Connect issuer whose tokens the API server is to verify by itself."""
-
-    url: str
-    audiences: tuple[str, ...]
 
 
 def flags(site: Site) -> dict[str, str]:
@@ -99,44 +88,6 @@ authorizers:
 """
 
 
-def authentication_config(issuer: Issuer) -> str:
-    """Return the AuthenticationConfiguration (apiserver.config.k8s.io/v1, Kubernetes >= 1.34).
-
-    Raises:
-        ConfigError: the issuer is not an https URL, or has no audience.
-    """
-    _check_issuer(issuer)
-    audiences = "\n".join(f"    - {quoted(audience)}" for audience in issuer.audiences)
-    return f"""\
-# With this the API server verifies the tokens of the issuer by itself, and authsvc
-# is asked about all other tokens. It takes the place of every --oidc-… flag:
-#   --authentication-config=…/authentication-config.yaml
-# Before Kubernetes 1.34, write apiserver.config.k8s.io/v1beta1.
-apiVersion: apiserver.config.k8s.io/v1
-kind: AuthenticationConfiguration
-jwt:
-- issuer:
-    url: {quoted(issuer.url)}
-    audiences:
-{audiences}
-    audienceMatchPolicy: MatchAny
-  claimMappings:
-    # What the issuer never gives to someone else. An e-mail address is more
-    # readable; then also require claims.email_verified (claimValidationRules).
-    username:
-      claim: sub
-      prefix: "oidc:"
-    groups:
-      claim: groups
-      prefix: "oidc:"
-  userValidationRules:
-  - expression: "!user.username.startsWith('system:')"
-    message: "a name that begins with system: belongs to the cluster itself"
-  - expression: "user.groups.all(group, !group.startsWith('system:'))"
-    message: "a group that begins with system: belongs to the cluster itself"
-"""
-
-
 def quoted(text: str) -> str:
     """Return a string as YAML reads it back, whatever is in it (JSON strings are YAML)."""
     return json.dumps(text, ensure_ascii=False)
@@ -144,11 +95,3 @@ def quoted(text: str) -> str:
 
 def _cel(values: tuple[str, ...]) -> str:
     return "[" + ", ".join(f"'{value}'" for value in values) + "]"
-
-
-def _check_issuer(issuer: Issuer) -> None:
-    parts = urlsplit(issuer.url)
-    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
-        raise ConfigError("--oidc-issuer", f"{issuer.url!r} is not an https URL without a query")
-    if not issuer.audiences:
-        raise ConfigError("--oidc-audience", "at least one is required with --oidc-issuer")

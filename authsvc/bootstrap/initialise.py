@@ -26,11 +26,12 @@ def initialise(
     wanted: Wanted | None = None,
     *,
     own_authority: OwnAuthority | None = None,
-    issuer: apiserver.Issuer | None = None,
+    authentication_config: str | None = None,
     now: datetime | None = None,
 ) -> Initialised:
     """Fill a folder with all that a service and its API server need; keep what is good.
 
+    ``authentication_config`` is the text of the API server's own, where it is to have one.
     ``now`` is the time by which certificates are judged and made; it has a time
     zone. A second call changes nothing that is not due.
 
@@ -43,7 +44,7 @@ def initialise(
             directory.absolute(),
             wanted or Wanted(),
             own_authority,
-            issuer,
+            authentication_config,
             now or datetime.now(UTC),
         )
 
@@ -52,11 +53,9 @@ def _initialise(
     directory: Path,
     wanted: Wanted,
     own_authority: OwnAuthority | None,
-    issuer: apiserver.Issuer | None,
+    authentication_config: str | None,
     now: datetime,
 ) -> Initialised:
-    # What can be refused is, before the first file is written.
-    config = None if issuer is None else apiserver.authentication_config(issuer)
     folder = Folder(directory)
     found = site.resolve(folder.root, folder.owner, wanted)
     Material(folder, now).ensure(found.hosts, own_authority)
@@ -66,8 +65,8 @@ def _initialise(
     ):
         folder.generated(name, kubeconfig.render(review, found.url, kubeconfig.BESIDE))
     folder.generated(site.AUTHORIZATION_CONFIG, apiserver.authorization_config(found))
-    if config is not None:
-        folder.generated(site.AUTHENTICATION_CONFIG, config)
+    if authentication_config is not None:
+        folder.generated(site.AUTHENTICATION_CONFIG, authentication_config)
     folder.generated(site.FLAGS, apiserver.flags_file(found))
     targets.write(folder, found)
     starter.write(folder, found)

@@ -9,7 +9,6 @@ import click
 
 from authsvc.bootstrap import (
     Initialised,
-    Issuer,
     Outcome,
     OwnAuthority,
     Site,
@@ -19,6 +18,7 @@ from authsvc.bootstrap import (
 )
 from authsvc.bootstrap import site as names
 from authsvc.bootstrap.staticpod import IMAGE
+from authsvc.cli.authentication_configuration import starter
 
 _K3S_DROP_IN = "/etc/rancher/k3s/config.yaml.d/authsvc.yaml"
 _FILE = click.Path(path_type=Path)
@@ -79,13 +79,13 @@ def init(  # noqa: PLR0913, PLR0917  an option each, and click passes them by na
     """
     if (ca_cert is None) != (ca_key is None):
         raise click.UsageError("--ca-cert and --ca-key belong together")
-    if audiences and not oidc_issuer:
-        raise click.UsageError("--oidc-audience needs --oidc-issuer")
+    if bool(audiences) != bool(oidc_issuer):
+        raise click.UsageError("--oidc-issuer and --oidc-audience belong together")
     result = initialise(
         directory,
         Wanted(hosts or None, Target(target) if target else None, port, node_dir),
         own_authority=OwnAuthority(ca_cert, ca_key) if ca_cert and ca_key else None,
-        issuer=Issuer(oidc_issuer, audiences) if oidc_issuer else None,
+        authentication_config=starter(oidc_issuer, audiences) if oidc_issuer else None,
     )
     _report(result)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from authsvc.bootstrap import Files, Issuer, Review, Target, Wanted, initialise, render
+from authsvc.bootstrap import Files, Review, Target, Wanted, initialise, render
 from authsvc.errors import ConfigError
 from tests.bootstrap.conftest import NOW
 
@@ -127,39 +127,6 @@ def test_the_components_of_k3s_are_spared_where_there_is_k3s(tmp_path: Path) -> 
     assert (
         "'system:k3s-controller'" in (tmp_path / "apiserver/authorization-config.yaml").read_text()
     )
-
-
-def test_an_issuer_is_written_for_the_api_server_itself(site: Path) -> None:
-    issuer = Issuer("https://id.example.com/realms/main", ("kubernetes", 'odd: "one"'))
-
-    initialise(site, issuer=issuer, now=NOW)
-
-    document = read(site / "apiserver/authentication-config.yaml")
-    (jwt,) = document["jwt"]
-    assert (document["apiVersion"], document["kind"]) == (
-        *("apiserver.config.k8s.io/v1", "AuthenticationConfiguration"),
-    )
-    assert jwt["issuer"]["url"] == issuer.url
-    assert tuple(jwt["issuer"]["audiences"]) == issuer.audiences
-    assert jwt["claimMappings"]["username"]["prefix"]
-    assert len(jwt["userValidationRules"]) == 2
-
-
-@pytest.mark.parametrize(
-    ("url", "audiences", "message"),
-    [
-        ("http://id.example.com", ("a",), "--oidc-issuer: .* is not an https URL"),
-        ("https://id.example.com?x=1", ("a",), "--oidc-issuer"),
-        ("https://id.example.com", (), "--oidc-audience: at least one"),
-    ],
-)
-def test_an_issuer_that_the_api_server_would_refuse_is_refused_here(
-    tmp_path: Path, url: str, audiences: tuple[str, ...], message: str
-) -> None:
-    with pytest.raises(ConfigError, match=message):
-        initialise(tmp_path / "new", issuer=Issuer(url, audiences), now=NOW)
-
-    assert not (tmp_path / "new").exists()
 
 
 def test_the_flags_name_files_that_are_there(site: Path) -> None:

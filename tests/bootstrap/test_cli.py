@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 
@@ -41,7 +42,7 @@ def test_what_cannot_be_done_is_one_line_and_exit_status_1(tmp_path: Path) -> No
         ["init", "--dir", "file/site"],
         ["init", "--dir", "site", "--ca-cert", "file", "--ca-key", "file"],
         ["init", "--dir", "site", "--host", "https://auth.example.com"],
-        ["init", "--dir", "site", "--oidc-issuer", "http://id", "--oidc-audience", "a"],
+        ["init", "--dir", "unmade", "--oidc-issuer", "http://id", "--oidc-audience", "a"],
         ["kubeconfig", "authentication", "--server", "http://auth.example.com"],
         ["kubeconfig", "authentication", "--embed"],
         ["kubeconfig", "authentication", "-o", "nowhere/file"],
@@ -52,12 +53,42 @@ def test_what_cannot_be_done_is_one_line_and_exit_status_1(tmp_path: Path) -> No
         assert done.stderr.startswith("error: "), case
         assert done.stderr.count("\n") == 1, done.stderr
 
+    assert not (tmp_path / "unmade").exists()
 
-def test_options_that_belong_together_are_asked_for_together(tmp_path: Path) -> None:
-    done = authsvc("init", "--dir", "site", "--ca-cert", "file", cwd=tmp_path)
+
+@pytest.mark.parametrize(
+    ("given", "other"),
+    [
+        (["--ca-cert", "file"], "--ca-cert and --ca-key"),
+        (["--oidc-issuer", "https://id.example.com"], "--oidc-issuer and --oidc-audience"),
+        (["--oidc-audience", "kubernetes"], "--oidc-issuer and --oidc-audience"),
+    ],
+)
+def test_options_that_belong_together_are_asked_for_together(
+    tmp_path: Path, given: list[str], other: str
+) -> None:
+    done = authsvc("init", "--dir", "site", *given, cwd=tmp_path)
 
     assert done.returncode == 2
-    assert "--ca-cert and --ca-key belong together" in done.stderr
+    assert f"{other} belong together" in done.stderr
+
+
+def test_an_issuer_is_written_for_the_api_server_itself(tmp_path: Path) -> None:
+    url = "https://id.example.com/realms/main"
+    given = ["--oidc-issuer", url, "--oidc-audience", "kubernetes", "--oidc-audience", 'odd: "1"']
+
+    first = authsvc("init", "--dir", "site", *given, cwd=tmp_path)
+    second = authsvc("init", "--dir", "site", *given, cwd=tmp_path)
+
+    assert (first.returncode, first.stderr) == (0, "")
+    assert "nothing to do" in second.stdout
+    text = (tmp_path / "site/apiserver/authentication-config.yaml").read_text(encoding="utf-8")
+    document = yaml.safe_load(text)
+    assert document["kind"] == "AuthenticationConfiguration"
+    (jwt,) = document["jwt"]
+    assert (jwt["issuer"]["url"], jwt["issuer"]["audiences"]) == (url, ["kubernetes", 'odd: "1"'])
+    assert jwt["claimMappings"]["username"] == {"claim": "sub", "prefix": "oidc:"}
+    assert len(jwt["userValidationRules"]) == 2
 
 
 def test_kubeconfig_writes_one_alone(tmp_path: Path) -> None:

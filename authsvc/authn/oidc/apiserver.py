@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from authsvc.authn.claims import ClaimMapping, ClaimMappings, ClaimRule, GroupsMapping
 from authsvc.authn.oidc.settings import OIDCSettings, TokenType
@@ -18,12 +19,12 @@ from authsvc.errors import ConfigError, InvalidConfigurationError
 # What authn.guard refuses of every provider, in CEL.
 _RESERVED = (
     {
-        "expression": "!user.username.startsWith('system:')",
-        "message": "user names in system: belong to the API server",
+        "expression": "!user.username.matches('^(system|kubeadm):')",
+        "message": "user names in system: and kubeadm: belong to the cluster itself",
     },
     {
-        "expression": "user.groups.all(group, !group.startsWith('system:'))",
-        "message": "groups in system: belong to the API server",
+        "expression": "user.groups.all(group, !group.matches('^(system|kubeadm):'))",
+        "message": "groups in system: and kubeadm: belong to the cluster itself",
     },
 )
 
@@ -54,6 +55,10 @@ def _jwt(settings: OIDCSettings, at: str, errors: list[ConfigError]) -> dict[str
     ):
         if unsaid:
             errors.append(ConfigError(f"{at}.{name}", "the API server has no such setting"))
+    url = urlsplit(settings.issuer)
+    if url.scheme != "https" or not url.hostname or url.query or url.fragment:
+        message = f"{settings.issuer!r} is not an https URL without a query"
+        errors.append(ConfigError(f"{at}.issuer.url", message))
     issuer: dict[str, Any] = {"url": settings.issuer, "audiences": list(settings.audiences)}
     if len(settings.audiences) > 1:
         issuer["audienceMatchPolicy"] = "MatchAny"

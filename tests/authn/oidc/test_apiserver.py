@@ -57,7 +57,36 @@ def test_plain_claims_are_said_in_the_api_servers_own_words() -> None:
         "uid": {"claim": "oid"},
     }
     assert jwt["claimValidationRules"] == [{"claim": "hd", "requiredValue": "example.com"}]
-    assert len(jwt["userValidationRules"]) == 2  # what is in system: stays out
+
+
+@pytest.mark.parametrize(
+    ("username", "groups", "is_good"),
+    [
+        ("alice", ["dev"], True),
+        ("alice", [], True),
+        ("system:admin", [], False),
+        ("kubeadm:x", [], False),
+        ("alice", ["dev", "system:masters"], False),
+        ("alice", ["kubeadm:cluster-admins", "dev"], False),
+    ],
+)
+def test_what_the_guard_refuses_the_api_server_refuses_too(
+    username: str, groups: list[str], is_good: bool
+) -> None:
+    (jwt,) = authentication_configuration([settings()])["jwt"]
+
+    rules = [
+        Expression(rule["expression"], Variable.USER, Result.BOOL)
+        for rule in jwt["userValidationRules"]
+    ]
+    user = {"username": username, "groups": groups}
+    assert all(rule.evaluate(user) for rule in rules) is is_good
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "https://id.test?x=1", "https://#a"])
+def test_an_issuer_that_the_api_server_would_refuse_is_refused_here(url: str) -> None:
+    with pytest.raises(InvalidConfigurationError, match=r"jwt\[0\]\.issuer\.url: .* https"):
+        authentication_configuration([settings(issuer=url)])
 
 
 @pytest.mark.parametrize(
