@@ -9,13 +9,15 @@ import pytest
 import yaml
 from joserfc.jwk import ECKey
 
-from authsvc.authn.claims import ClaimMapping, ClaimRule, GroupsMapping
+from authsvc.authn.checks import Refused
+from authsvc.authn.claims import ClaimMapping, ClaimRule, GroupsMapping, map_user
 from authsvc.authn.forge.settings import GitHubSettings, GitLabSettings
 from authsvc.authn.introspection.settings import ClientMethod, IntrospectionSettings
 from authsvc.authn.oidc.apiserver import authentication_configuration
 from authsvc.authn.oidc.settings import OIDCSettings
 from authsvc.config import load
 from authsvc.errors import InvalidConfigurationError
+from authsvc.interfaces import UserInfo
 from authsvc.service import build
 from tests.parts.certificates import Authority
 
@@ -119,6 +121,28 @@ def test_everything_of_an_oidc_provider_reaches_its_settings(tmp_path: Path) -> 
     assert (settings.http.ca_data, settings.http.timeout) == ("PEM", 2.0)
 
 
+def test_a_pointer_to_a_claim_at_the_top_is_that_claim_with_all_that_holds_for_it(
+    tmp_path: Path,
+) -> None:
+    mappings = {
+        "username": {"claim": "/email", "prefix": ""},
+        "groups": {"claim": "/groups", "prefix": ""},
+        "uid": {"claim": "/a~1b"},
+    }
+
+    settings = load_document(tmp_path, oidc(claimMappings=mappings))
+
+    def made_of(**claims: object) -> UserInfo:
+        known = {"email": "a@b", "a/b": "7", **claims}
+        return map_user(known, settings.mappings, lambda *_: None)
+
+    assert made_of(groups="dev") == UserInfo("a@b", "7", ("dev",))
+    with pytest.raises(Refused, match="email_verified"):
+        made_of(email_verified=False)
+    with pytest.raises(Refused, match="_claim_names"):
+        made_of(_claim_names={"groups": "src1"})
+
+
 def test_expressions_of_kubernetes_documentation_are_taken_as_they_are(tmp_path: Path) -> None:
     file = tmp_path / "authsvc.yaml"
     file.write_text((EXAMPLES / "expressions.yaml").read_text(encoding="utf-8"), encoding="utf-8")
@@ -176,6 +200,16 @@ def test_expressions_of_kubernetes_documentation_are_taken_as_they_are(tmp_path:
         ),
         (
             {"claimMappings": {"username": {"expression": "claims.email"}}},
+            "claimMappings.username.expression",
+            "email_verified",
+        ),
+        (
+            {"claimMappings": {"username": {"expression": "claims['email']"}}},
+            "claimMappings.username.expression",
+            "email_verified",
+        ),
+        (
+            {"claimMappings": {"username": {"expression": 'claims[?"email"].orValue("x")'}}},
             "claimMappings.username.expression",
             "email_verified",
         ),

@@ -25,6 +25,8 @@ from authsvc.config.decode import Place, Wire, readable
 # Kubernetes asks the same of keys in extra: domain-prefixed and in lower case.
 _EXTRA_KEY = re.compile(r"(?P<domain>[a-z0-9]([-a-z0-9.]*[a-z0-9])?)/[^\sA-Z]+")
 _RESERVED_DOMAINS = ("k8s.io", "kubernetes.io")
+# claims.email, claims.?email, claims["email"], claims[?'email']
+_USES_EMAIL = re.compile(r"""\bclaims\s*(\.\s*\??\s*email\b|\[\s*\??\s*[rR]?(["'])email\2)""")
 
 
 class PrefixedClaim(Wire, frozen=True):
@@ -181,7 +183,7 @@ class Claims(Wire, frozen=True):
     def _check_verified(self, at: Place) -> None:
         """Refuse an expression that takes an e-mail address for a name, verified or not."""
         username = self.claim_mappings.username.expression
-        if not re.search(r"\bclaims\.(\?)?email\b(?!_)", username):
+        if not _USES_EMAIL.search(username):
             return
         places = [username]
         places += [each.value_expression for _, each in readable(self.claim_mappings.extra)]
@@ -203,9 +205,12 @@ def check_one_of(at: Place, **given: str) -> bool:
 
 def check_claim(claim: str, at: Place) -> str:
     """Return the name of a claim; record an error where it is a malformed JSON Pointer."""
-    if claim.startswith("/") and re.search(r"~(?![01])", claim):
+    if not claim.startswith("/"):
+        return claim
+    if re.search(r"~(?![01])", claim):
         at.field("claim").error("not a JSON Pointer (RFC 6901): ~ is written ~0, / is written ~1")
-    return claim
+    # ``/email`` is ``email``, and what holds for the one holds for the other.
+    return claim if re.search(r"[/~]", claim[1:]) else claim[1:]
 
 
 def compile_expression(
