@@ -14,4 +14,5 @@ def give_to_folders_owner(path: Path) -> None:
     """Give a new file or folder to the owner of the folder it is in; only root can, or has to."""
     if os.geteuid() == 0:
         folder = path.parent.stat()
-        os.chown(path, folder.st_uid, folder.st_gid)
+        # Who owns the folder may have put a link to somebody else's file there meanwhile.
+        os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)

@@ -129,7 +129,7 @@ class Folder:
             if not parent.is_dir():
                 parent.mkdir(mode=_FOLDER_MODE)
                 if _is_root():
-                    os.chown(parent, *self.owner)
+                    os.chown(parent, *self.owner, follow_symlinks=False)
 
     def _write(self, path: Path, content: bytes, mode: int) -> None:
         """Write beside, then rename: readers see the old file or the new one, whole.
