@@ -57,9 +57,9 @@ def within(space: Space, others: Collection[Space]) -> bool:
         return True
     if not space:
         return _within(space, frozenset(others)) if others else False
-    literal = _literal(space)
-    if literal is not None:
-        return not contains(space, literal) or any(contains(other, literal) for other in others)
+    name = literal(space)
+    if name is not None:
+        return not contains(space, name) or any(contains(other, name) for other in others)
     return _within(space, frozenset(others))
 
 
@@ -80,7 +80,8 @@ def _text(option: str | globs.Glob) -> str:
     return escape(option) if isinstance(option, str) else option.cell
 
 
-def _literal(space: Space) -> str | None:
+def literal(space: Space) -> str | None:
+    """Return the one name that the space can hold; None where globs leave it open."""
     for text in space:
         for option in globs.options_of(_parse(text)):
             if isinstance(option, str):

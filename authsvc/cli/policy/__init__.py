@@ -14,6 +14,10 @@ COMMANDS = {
     "diff": ("authsvc.cli.policy.diff:diff", "Tell who gains and who loses what by a change."),
     "decide": ("authsvc.cli.policy.decide:decide", "Answer many requests at once, as JSON lines."),
     "explain": ("authsvc.cli.policy.explain:explain", "Answer one question, with all its ground."),
+    "export-rbac": (
+        "authsvc.cli.policy.export_rbac:export_rbac",
+        "Write the policy as RBAC objects.",
+    ),
     "what-can": ("authsvc.cli.policy.what_can:what_can", "List all that somebody may."),
     "who-can": ("authsvc.cli.policy.who_can:who_can", "List all who may do something."),
     "import-rbac": (

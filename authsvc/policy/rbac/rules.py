@@ -92,13 +92,14 @@ def _what(group: str, resource: str) -> str:
     main, slash, sub = resource.partition("/")
     if group == "core":
         raise Unsayable("an API group named core, which is the empty one's name here")
-    if main == "*" and not (slash and sub == "*"):
+    if main == "*":
         suffix = {"*": "", "": ".core"}.get(group, f".{literal(group)}")
     else:
         main = literal(main)
         suffix = {"*": ".*", "": ""}.get(group, f".{literal(group)}")
     if slash and not sub:
         raise Unsayable(f"a resource that ends in a slash: {resource!r}")
+    # RBAC's `*/*` is no wildcard of subresources, but every resource's one named `*`.
     return f"{main}{suffix}/{literal(sub)}" if slash else main + suffix
 
 

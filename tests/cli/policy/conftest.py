@@ -39,13 +39,17 @@ class Answer(NamedTuple):
 Authsvc = Callable[..., Answer]
 
 
+class _Stdin(io.BytesIO):
+    name = "<stdin>"
+
+
 @pytest.fixture
 def authsvc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Authsvc:
     """Return what runs ``authsvc policy …``."""
 
     def run(*arguments: object, stdin: str = "") -> Answer:
         monkeypatch.setattr(sys, "argv", ["authsvc", "policy", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(_Stdin(stdin.encode())))
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()
