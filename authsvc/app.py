@@ -25,6 +25,7 @@ from werkzeug.exceptions import HTTPException
 
 from authsvc import certificates, log
 from authsvc.config import load
+from authsvc.config.naming import shared_names
 from authsvc.errors import ConfigError, InvalidConfigurationError
 from authsvc.reloading import Reloading
 from authsvc.service import Service, build
@@ -128,6 +129,8 @@ class Application(Flask):
             self._service.current.start()
             self._started_in = os.getpid()
             self._service.start()
+        for shared in shared_names(self.settings.authentication.authenticators):
+            _log.warning("authenticators_share_user_names", **shared._asdict())
         # For servers that do not say when they end.
         atexit.register(self.close)
 

@@ -67,6 +67,22 @@ def test_a_key_of_another_certificate_is_found(site: Path) -> None:
     assert "server.tls.keyFile: " in str(result.exception)
 
 
+def test_two_providers_that_could_name_one_user_are_a_warning(site: Path) -> None:
+    forges = """\
+  - {name: hub, type: GitHub, github: {organizations: [acme], claimMappings: {
+      username: {claim: login, prefix: ""}}}}
+  - {name: lab, type: GitLab, gitlab: {groups: [acme], claimMappings: {
+      username: {claim: username, prefix: ""}}}}
+authorization:"""
+    file = site / "authsvc.yaml"
+    file.write_text(file.read_text().replace("authorization:", forges, 1))
+
+    run = authsvc("config", "check", str(file))
+
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "  warning:        user names of hub and lab have no prefix: " in run.stdout
+
+
 def test_a_check_starts_nothing_and_writes_nothing(site: Path) -> None:
     file = site / "authsvc.yaml"
     file.write_text(file.read_text() + "logging: {decisions: decisions.jsonl}\n")
