@@ -152,11 +152,18 @@ class Application(Flask):
 
     def checks(self) -> Sequence[Check]:
         """Return how each part that lives in files is."""
-        service = self._service.current
-        files: list[Reloading[Any]] = [self._service, *service.files]
-        if self.certificates is not None:
-            files.append(self.certificates)
-        return [Check(each.part, each.generation > 0, each.last_error or "") for each in files]
+        return [
+            Check(each.part, each.generation > 0, each.last_error or "") for each in self._files()
+        ]
+
+    def follow(self) -> None:
+        """Look at the files once: for the master, whose state new workers begin with."""
+        for each in self._files():
+            each.poll()
+
+    def _files(self) -> Sequence[Reloading[Any]]:
+        certificates = () if self.certificates is None else (self.certificates,)
+        return (self._service, *self._service.current.files, *certificates)
 
     def _executor(self) -> Executor:
         self.start()

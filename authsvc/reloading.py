@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -26,6 +27,9 @@ from authsvc.errors import AuthsvcError, NotReadyError
 T = TypeVar("T")
 
 POLL_SECONDS = 1.0
+
+# A master that looks every second, and now and then is held up by a load.
+FRESH_SECONDS = 15.0
 
 _log = structlog.get_logger()
 
@@ -65,7 +69,7 @@ class Reloading(Generic[T]):
     ``retire`` is called with each value that was replaced, after the new one is
     in place; ``measure`` publishes gauges of a value, in each process that has it.
     ``keep_inherited``: a value from before a fork stays in use also where the
-    files have changed since and can not be used.
+    files have changed since and can not be used, however long ago it was loaded.
     """
 
     def __init__(
@@ -91,6 +95,8 @@ class Reloading(Generic[T]):
         self._current: T | None = None
         self._taken_in = 0
         self._seen: Hashable = None
+        self._pending: Hashable = None
+        self._looked = time.monotonic()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -133,11 +139,12 @@ class Reloading(Generic[T]):
     def start(self) -> None:
         """Start polling, once per process.
 
-        What changed since the first load is taken at once: a worker that is
+        What changed since the last look is taken at once: a worker that is
         forked months after the master loaded must not answer from back then.
-        Where it can not be taken there is no value until it can: what was good
-        in between, in workers that are gone, had perhaps a denial more or a
-        token less.
+        Where it can not be taken, the value from before the fork is the last
+        good one if the master has looked a moment ago. If it has not, there is
+        no value until there is a good one: what was good in between, in workers
+        that are gone, had perhaps a denial more or a token less.
         """
         if self._thread is not None:
             return
@@ -145,8 +152,26 @@ class Reloading(Generic[T]):
             self._forget_inherited()
         self._publish()
         self._stop.clear()
-        self._thread = threading.Thread(target=self._poll, name=f"reload-{self.part}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._poll_until_stopped, name=f"reload-{self.part}", daemon=True
+        )
         self._thread.start()
+
+    def poll(self) -> None:
+        """Look at the files once, for those who poll by themselves.
+
+        A change is taken when two looks saw the same: an editor that writes a
+        file in pieces is given the time to finish.
+        """
+        now = fingerprint(self._paths)
+        self._looked = time.monotonic()
+        if now == self._seen:
+            self._pending = None
+        elif now == self._pending:
+            self._pending = None
+            self.reload()
+        else:
+            self._pending = now
 
     def close(self) -> None:
         """Stop polling; what is being loaded is in place, or was given up, afterwards."""
@@ -173,7 +198,8 @@ class Reloading(Generic[T]):
         _log.error("reload_failed_last_good_kept", part=self.part, error=error)
 
     def _forget_inherited(self) -> None:
-        if self._keep_inherited or self._taken_in == os.getpid():
+        looked_ago = time.monotonic() - self._looked
+        if self._keep_inherited or self._taken_in == os.getpid() or looked_ago < FRESH_SECONDS:
             return
         with self._lock:
             self._current = None
@@ -196,16 +222,6 @@ class Reloading(Generic[T]):
         except Exception:  # noqa: BLE001  see above
             _log.error("reload_hook_crashed", part=self.part, exc_info=True)
 
-    def _poll(self) -> None:
-        # A change is taken when two polls saw the same: an editor that writes
-        # a file in pieces is given the time to finish.
-        pending: Hashable = None
+    def _poll_until_stopped(self) -> None:
         while not self._stop.wait(self._poll_seconds):
-            now = fingerprint(self._paths)
-            if now == self._seen:
-                pending = None
-            elif now == pending:
-                pending = None
-                self.reload()
-            else:
-                pending = now
+            self.poll()

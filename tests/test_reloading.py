@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -215,3 +216,50 @@ def test_the_swapped_link_of_a_config_map_is_seen(tmp_path: Path) -> None:
     after = fingerprint([tmp_path / "key"]), fingerprint([tmp_path])
     assert before[0] != after[0]
     assert before[1] != after[1]
+
+
+def in_a_worker_forked_later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let the part find itself in another process, so many seconds after."""
+    later = time.monotonic() + seconds
+    monkeypatch.setattr("authsvc.reloading.os.getpid", lambda: -1)
+    monkeypatch.setattr("authsvc.reloading.time.monotonic", lambda: later)
+
+
+def test_a_worker_does_not_go_on_from_what_was_good_long_before_it(
+    number: Reloading[int], file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number.load()
+    file.write_text("broken")
+    in_a_worker_forked_later(monkeypatch, seconds=3600)
+
+    number.start()
+
+    with pytest.raises(NotReadyError):
+        _ = number.current
+    assert number.generation == 0
+
+
+def test_a_worker_goes_on_from_what_its_master_found_good_a_moment_ago(
+    number: Reloading[int], file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number.load()
+    number.poll()
+    file.write_text("broken")
+    in_a_worker_forked_later(monkeypatch, seconds=2)
+
+    number.start()
+
+    assert number.current == 1
+    assert number.last_error is not None
+
+
+def test_who_polls_by_themselves_takes_a_change_at_the_second_look(
+    number: Reloading[int], file: Path
+) -> None:
+    number.load()
+    file.write_text("22")
+
+    number.poll()
+    assert number.current == 1
+    number.poll()
+    assert number.current == 22

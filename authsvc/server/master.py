@@ -1,4 +1,4 @@
-"""The master process: `authsvc serve`."""
+"""gunicorn's master process, with our configuration."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _log = structlog.get_logger()
 class Master(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     """gunicorn with our configuration; SIGHUP takes a new one whole, or not at all."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, application: Application) -> None:
         self._file = file
-        self._application = create_app(file)
+        self._application = application
         super().__init__(prog="authsvc")
 
     def load_config(self) -> None:
@@ -32,6 +32,10 @@ class Master(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def load(self) -> Application:
         """Return the application, loaded and not started."""
         return self._application
+
+    def follow(self) -> None:
+        """Take what changed in the files, as the workers do by themselves."""
+        self._application.follow()
 
     def renew(self) -> bool:
         """Load everything anew for the workers to come; False where that fails."""
@@ -57,25 +61,21 @@ class Master(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
-    """gunicorn's master loop, which leaves the workers alone when a reload fails.
+    """gunicorn's master loop, which follows the files and leaves the workers alone on a bad reload.
 
-    They have followed their files since they were forked. New ones would begin
-    with what was good when the master loaded: with a token, say, that was taken
-    out of its table since.
+    What the master has is what a new worker begins with. Were it that of the
+    start, a worker that replaces another while a file is broken could not go on
+    from the last good one: with a token, say, that was taken out of its table.
     """
 
     app: Master
+
+    def manage_workers(self) -> None:
+        """Keep up with the files, about once a second, and with the number of workers."""
+        self.app.follow()
+        super().manage_workers()
 
     def reload(self) -> None:
         """Replace the workers, on SIGHUP, if there is something good to replace them by."""
         if self.app.renew():
             super().reload()
-
-
-def run(file: Path) -> None:
-    """Serve until a signal says to stop.
-
-    Raises:
-        InvalidConfigurationError, InvalidPolicyError: every error of the files.
-    """
-    Master(file).run()
