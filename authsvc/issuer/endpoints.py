@@ -79,7 +79,7 @@ class TokenServer:
 
     def authenticate_client(self, request: Any, *_: object) -> Client:
         """Return the client of a request, public or by its secret (RFC 6749 2.3.1)."""
-        client = self.issuer.clients.authenticate(_credentials(request))
+        client = self.issuer.client(_credentials(request), request.address)
         if client is None:
             raise InvalidClientError(status_code=401, description="unknown client, or wrong secret")
         return client

@@ -13,7 +13,7 @@ from authsvc.attempts import AttemptCounter, address_key, counted, user_key
 from authsvc.errors import AuthsvcError
 from authsvc.interfaces import TokenAuthenticator, UserInfo
 from authsvc.issuer import keys, refresh
-from authsvc.issuer.clients import Client, Clients
+from authsvc.issuer.clients import Client, Clients, Credentials
 from authsvc.issuer.keys import KeyRing
 from authsvc.issuer.refresh import RefreshToken
 from authsvc.issuer.revocations import Revocations
@@ -128,6 +128,22 @@ class Issuer:
     def exchanges(self) -> bool:
         """Whether there are tokens that may be exchanged."""
         return self._exchangeable is not None
+
+    def client(self, credentials: Credentials, address: str) -> Client | None:
+        """Return the client that asks from an address; None where it does not prove who it is.
+
+        Raises:
+            TooManyAttemptsError: too many secrets from this address were wrong.
+        """
+        if credentials.secret is None:
+            return self.clients.authenticate(credentials)
+        return counted(
+            self._addresses,
+            # Apart from the passwords that people mistype at this client.
+            f"client/{address_key(address)}",
+            lambda: self.clients.authenticate(credentials),
+            clears=False,
+        )
 
     def log_in(self, caller: Caller, username: str, password: str, audience: str) -> Issued | None:
         """Open a session for a user name and a password; None where they are not good.

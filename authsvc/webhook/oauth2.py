@@ -161,9 +161,12 @@ def client_address(flask_request: Request, trusted: Iterable[IPv4Network | IPv6N
 
 
 def _is_within(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
-    return _is_address(address) and any(
-        ipaddress.ip_address(address) in network for network in networks
-    )
+    if not _is_address(address):
+        return False
+    parsed = ipaddress.ip_address(address)
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped  # what a listener on [::] makes of 192.0.2.7
+    return any(parsed in network for network in networks)
 
 
 def _is_address(text: str) -> bool:

@@ -22,6 +22,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from werkzeug.test import TestResponse
 
+from authsvc.attempts import Curve
 from authsvc.interfaces import Identity, UserInfo
 from authsvc.issuer.issuer import Issuer
 from authsvc.issuer.settings import (
@@ -335,6 +336,31 @@ def test_every_wrong_client_is_the_same_answer(client: FlaskClient) -> None:
     assert all(answer.headers["WWW-Authenticate"].startswith("Basic ") for answer in answers)
 
 
+def test_guessing_at_a_clients_secret_is_slowed(make_house: MakeHouse, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("right\n")
+    house = make_house(
+        changes={
+            "clients": (ClientSettings("robot", GRANTS, secret), ClientSettings(DEFAULT_CLIENT)),
+            "address_attempts": Curve(free=3, first_wait=30, longest_wait=900, forget_after=3600),
+        }
+    )
+    client = client_of(lambda: house.issuer)
+
+    def ask(path: str, client_secret: str) -> int:
+        form = FORM | {"client_id": "robot", "client_secret": client_secret, "token": "x"}
+        return client.post(path, base_url=URL, data=form).status_code
+
+    wrong = [ask("/oauth2/token", "x"), ask("/oauth2/revoke", "x"), ask("/oauth2/token", "x")]
+    assert wrong == [401, 401, 401]
+    assert [ask(path, "right") for path in ("/oauth2/token", "/oauth2/revoke")] == [429, 429]
+    # People behind the same address log in as before.
+    public = client.post("/oauth2/token", base_url=URL, data=FORM | {"client_id": DEFAULT_CLIENT})
+    assert public.status_code == 200
+    house.clock.advance(30)
+    assert ask("/oauth2/token", "right") == 200
+
+
 def test_two_ways_of_authentication_at_once_are_refused(client: FlaskClient) -> None:
     form = FORM | {"client_id": "robot", "client_secret": "x"}
 
@@ -456,6 +482,8 @@ def test_no_form_makes_the_endpoints_fail(
         ("10.0.0.1", "203.0.113.5, 198.51.100.9, 10.0.0.2", "198.51.100.9"),
         ("10.0.0.1", "not an address", "10.0.0.1"),
         ("10.0.0.1", "", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "198.51.100.9", "198.51.100.9"),
+        ("::ffff:192.0.2.7", "198.51.100.9", "::ffff:192.0.2.7"),
         ("::1", "198.51.100.9", "::1"),
     ],
 )
