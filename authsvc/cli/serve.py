@@ -21,6 +21,6 @@ def serve(file: Path) -> None:
     from authsvc.server import shared_metrics
 
     shared_metrics.share()
-    from authsvc.server.master import run
+    from authsvc.server.run import run
 
     run(file)

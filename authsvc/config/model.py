@@ -35,6 +35,13 @@ class TLSSettings:
     min_version: str
 
 
+class Engine(Enum):
+    """What carries requests to the application."""
+
+    GUNICORN = "Gunicorn"
+    GRANIAN = "Granian"
+
+
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
     """How the service listens. ``tls`` None only on loopback."""
@@ -50,6 +57,7 @@ class ServerSettings:
     stop_timeout: float
     max_body: int
     max_connections: int
+    engine: Engine = Engine.GUNICORN
 
 
 @dataclass(frozen=True, slots=True)

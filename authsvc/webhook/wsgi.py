@@ -54,11 +54,11 @@ class ReviewsWSGI:
         path = environ["PATH_INFO"]
         endpoint = self._endpoints.get(path)
         if endpoint is not None:
-            return _send(start_response, endpoint.count(self._review(endpoint, environ)))
+            return send(start_response, endpoint.count(self._review(endpoint, environ)))
         if path in self._prompt_paths:
             return self._fallback(environ, start_response)
         if not self._waiting.acquire(blocking=False):
-            return _send(start_response, _BUSY)
+            return send(start_response, _BUSY)
         try:
             return self._fallback(environ, start_response)
         finally:
@@ -117,7 +117,8 @@ def _read(environ: Environ, length: int | None, limit: int) -> bytes | Answer:
     return bytes(chunks)
 
 
-def _send(start_response: StartResponse, answer: Answer) -> Iterable[bytes]:
+def send(start_response: StartResponse, answer: Answer) -> Iterable[bytes]:
+    """Return an answer to the server."""
     status, headers = _beginning(answer.status)
     start_response(status, [*headers, ("content-length", str(len(answer.body)))])
     return [answer.body]

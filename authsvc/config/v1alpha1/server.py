@@ -8,13 +8,18 @@ from typing import Annotated, Literal
 import msgspec
 
 from authsvc.config.decode import Duration, Place, Wire, seconds
-from authsvc.config.model import ServerSettings, TLSSettings
+from authsvc.config.model import Engine, ServerSettings, TLSSettings
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
 # kube-apiserver closes its idle connections after 90 s. A connection closed
 # from this side under a request is an error to the user, so ours must outlast it.
 _API_SERVER_IDLE_SECONDS = 90
+
+_NO_NAMES = (
+    "engine Granian cannot tell clients of one CA apart: remove this line, and let clientCAFile"
+    " hold a CA that signs for the API server alone, or take engine Gunicorn"
+)
 
 
 class TLS(Wire, frozen=True):
@@ -46,6 +51,7 @@ class Probes(Wire, frozen=True):
 class Server(Wire, frozen=True):
     """The listener of the reviews."""
 
+    engine: Literal["Gunicorn", "Granian"] = "Gunicorn"
     bind: str = "127.0.0.1:8443"
     tls: TLS | None = None
     probes: Probes = Probes()
@@ -76,6 +82,8 @@ class Server(Wire, frozen=True):
             at.field("keepAlive").error(
                 "must be over 90s, the time the API server keeps an idle connection"
             )
+        if self.engine == "Granian" and self.tls and self.tls.allowed_client_names:
+            at.field("tls").field("allowedClientNames").error(_NO_NAMES)
         return ServerSettings(
             bind=self.bind,
             tls=self.tls.to_settings(at.field("tls")) if self.tls else None,
@@ -88,6 +96,7 @@ class Server(Wire, frozen=True):
             stop_timeout=seconds(self.stop_timeout),
             max_body=self.max_body_bytes,
             max_connections=self.max_connections,
+            engine=Engine(self.engine),
         )
 
 

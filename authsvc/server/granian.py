@@ -1,0 +1,298 @@
+"""Granian round the application: `server.engine: Granian`.
+
+Granian carries requests in Rust and hands them to threads by WSGI, which costs
+less than half of what its ASGI does (tests/benchmarks/README.md). What it does
+not have is added here:
+
+- a reload takes everything new, the certificates too, or nothing at all;
+- a stopping worker first announces the end of each connection with its next
+  answer, as a connection that ends unannounced costs a user of the API server
+  an error;
+- workers share one listener, so what waits in its queue is not lost with one;
+- probes have a listener of their own: Granian demands a client certificate of
+  everybody who connects, and shows it to nobody.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import math
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+from granian._granian import SocketHolder
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.common import AbstractServer
+from granian.server.mp import MPServer, WorkerProcess
+from prometheus_client import multiprocess
+
+from authsvc.app import Application, create_app
+from authsvc.errors import AuthsvcError
+from authsvc.interfaces import Lifecycle
+from authsvc.reloading import fingerprint
+from authsvc.server.probes import Probes
+from authsvc.server.settings import CLOSING_SECONDS
+from authsvc.webhook.wsgi import CLIENT_IS_VERIFIED, Environ, StartResponse
+
+_log = structlog.get_logger()
+
+# For how long a stopping worker goes on answering, so that clients learn of its
+# end with an answer and not by a closed connection.
+LINGER_SECONDS = 1.0
+_DRAIN = signal.SIGUSR1
+
+# Threads that nothing which waits for a back end can take.
+_PROMPT_THREADS = 16
+
+# How often it is looked whether the certificates are still those that are served,
+# and whether a worker's main process still lives.
+_LOOK_SECONDS = 5.0
+_SHORT_LIFE_SECONDS = 1.0
+
+_BACKLOG = 2048
+_PROTOCOLS = {"VersionTLS12": SSLProtocols.tls12, "VersionTLS13": SSLProtocols.tls13}
+_LOG_CONFIG: dict[str, Any] = {
+    "handlers": {},
+    "formatters": {},
+    "loggers": {"_granian": {"propagate": True}},  # to `authsvc.log`
+}
+
+
+class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see pyproject
+    """Granian's main process with our configuration."""
+
+    wrks: list[WorkerProcess]
+    reload_signal: bool
+
+    def __init__(self, file: Path, application: Application) -> None:
+        settings = application.settings.server
+        super().__init__(
+            "authsvc",
+            interface=Interfaces.WSGI,
+            http=HTTPModes.http1,
+            websockets=False,
+            log_level=LogLevels.warning,
+            log_dictconfig=_LOG_CONFIG,
+        )
+        self._file = file
+        self._listeners = [
+            _listen(address) for address in (settings.bind, settings.probes_bind) if address
+        ]
+        self._configure(application)
+
+    def run(self) -> None:
+        """Serve until a signal says to stop."""
+        # A worker is a copy of what was loaded; nothing in it can be pickled.
+        multiprocessing.set_start_method("fork", force=True)
+        signal.signal(_DRAIN, signal.SIG_IGN)  # a worker's, from its first moment on
+        self.on_startup(threading.Thread(target=self._watch_certificates, daemon=True).start)
+        # Not MPServer's, whose only addition is to advise against so many threads.
+        AbstractServer.serve(
+            self,
+            spawn_target=self._work,
+            target_loader=lambda: _Carrier(self._application, self._listeners[0]),
+            wrap_loader=False,
+        )
+
+    def _configure(self, application: Application) -> None:
+        self._application = application
+        settings = application.settings.server
+        self.workers = settings.workers
+        self.blocking_threads = settings.threads + _PROMPT_THREADS
+        self.backpressure = settings.max_connections
+        # Granian has one time for a header and for what is between requests.
+        self.http1_settings = HTTP1Settings(header_read_timeout=int(settings.keep_alive * 1000))
+        self.workers_kill_timeout = math.ceil(settings.stop_timeout) + CLOSING_SECONDS
+        self._served = self._certificates()
+        if tls := settings.tls:
+            self.build_ssl_context(
+                cert=tls.cert_file,
+                key=tls.key_file,
+                password=None,  # `create_app` has loaded the key without one
+                proto=_PROTOCOLS[tls.min_version],
+                ca=tls.client_ca_file,
+                crl=[],
+                client_verify=True,
+            )
+
+    # In a worker.
+
+    def _work(self, *arguments: Any) -> None:
+        application = self._application
+        probes = [Probes(each, application.wsgi_app) for each in self._listeners[1:]]
+        parts: list[Lifecycle] = [application, *probes]
+        threading.Thread(target=_end_with, args=(self.pid,), daemon=True).start()
+        for part in parts:
+            part.start()
+        try:
+            self._spawn_wsgi_worker(*arguments)
+        finally:
+            for part in reversed(parts):
+                part.close()
+
+    # In the main process.
+
+    def _init_shared_socket(self) -> None:
+        """Share the listener. Granian has one per worker: what waits in it goes with it."""
+        self._ssp = self._sso = None
+        self._shd = SocketHolder(self._listeners[0].fileno(), False, _BACKLOG)
+
+    def _drop_shared_socket(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+
+    def _spawn_workers(self, spawn_target: Any, target_loader: Any) -> None:
+        # What is loaded by now is for good: the collector need not touch it, so
+        # the pages stay shared.
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+        super()._spawn_workers(spawn_target, target_loader)
+
+    def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
+        """Wait for what happens. Granian's own gives up when workers die often."""
+        while not self.interrupt_signal:
+            self.main_loop_interrupt.wait()
+            self.main_loop_interrupt.clear()
+            if self.reload_signal:
+                self.reload_signal = False
+                self._reload(spawn_target, target_loader)
+            self._replace_dead(spawn_target, target_loader)
+
+    def _replace_dead(self, spawn_target: Any, target_loader: Any) -> None:
+        self.interrupt_children.clear()
+        for index, worker in enumerate(self.wrks):
+            if worker.is_alive() or self.interrupt_signal:
+                continue
+            if time.monotonic() - worker.birth < _SHORT_LIFE_SECONDS:
+                time.sleep(_SHORT_LIFE_SECONDS)
+            _forget([worker])
+            self.wrks[index] = self._spawn_worker(index, spawn_target, target_loader)
+            self.wrks[index].start()
+
+    def _reload(self, spawn_target: Any, target_loader: Any) -> None:
+        """Replace the workers, on SIGHUP, if there is something good to replace them by."""
+        try:
+            self._configure(create_app(self._file))
+        except AuthsvcError as error:
+            _log.error("reload_failed_last_good_kept", part="server", error=str(error))
+            return
+        except Exception:  # noqa: BLE001  a fault of ours must not end what works
+            _log.error("reload_crashed", part="server", exc_info=True)
+            return
+        before, self.wrks = self.wrks, []
+        self._spawn_workers(spawn_target, target_loader)
+        self._end(before)
+
+    def _stop_workers(self) -> None:
+        self._end(self.wrks)
+        self.wrks = []
+
+    def _end(self, workers: Sequence[WorkerProcess]) -> None:
+        """Have workers announce their end, then end them."""
+        for worker in workers:
+            worker.interrupt_by_parent = True
+            if worker.is_alive():
+                os.kill(worker.inner.pid, _DRAIN)
+        time.sleep(LINGER_SECONDS)
+        for worker in workers:
+            worker.terminate()
+        deadline = time.monotonic() + self.workers_kill_timeout
+        for worker in workers:
+            worker.join(max(0.0, deadline - time.monotonic()))
+            if worker.is_alive():
+                worker.kill()
+                worker.join()
+        _forget(workers)
+
+    def _watch_certificates(self) -> None:
+        # What is found good by `create_app` is served; what is not is tried again.
+        while not self.interrupt_signal:
+            time.sleep(_LOOK_SECONDS)
+            if self._certificates() != self._served:
+                self.signal_handler_reload()
+
+    def _certificates(self) -> object:
+        tls = self._application.settings.server.tls
+        return tls and fingerprint([tls.cert_file, tls.key_file, tls.client_ca_file])
+
+
+class _Carrier:
+    """A worker's WSGI application."""
+
+    def __init__(self, application: Application, listener: socket.socket) -> None:
+        self._application = application.wsgi_app
+        self._listener = listener
+        # By Granian, for every connection: without a certificate there is none.
+        self._is_verified = application.settings.server.tls is not None
+        self._draining = False
+        signal.signal(_DRAIN, self._drain)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if self._is_verified:
+            environ[CLIENT_IS_VERIFIED] = True
+        if self._draining:
+            start_response = _announcing_the_end(start_response)
+        return self._application(environ, start_response)
+
+    def _drain(self, *_: object) -> None:
+        self._draining = True
+        _stop_accepting(self._listener)
+
+
+def _stop_accepting(listener: socket.socket) -> None:
+    """Leave new connections to others; Granian would take them to its very end.
+
+    Wherever this process has the listener it then has one that nobody knows.
+    """
+    nobodys = socket.socket(socket.AF_UNIX)
+    nobodys.bind(f"\0authsvc-{os.getpid()}")  # no file: Linux' abstract names
+    nobodys.listen()
+    nobodys.setblocking(False)
+    inode = os.fstat(listener.fileno()).st_ino
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the descriptor that reads the folder is gone by now
+            if os.fstat(int(entry.name)).st_ino == inode:
+                os.dup2(nobodys.fileno(), int(entry.name), inheritable=False)
+
+
+def _announcing_the_end(start_response: StartResponse) -> StartResponse:
+    def start(status: str, headers: Sequence[tuple[str, str]], *more: Any) -> Any:
+        return start_response(status, [*headers, ("connection", "close")], *more)
+
+    return start
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent is gone: nobody else would."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _forget(workers: Iterable[WorkerProcess]) -> None:
+    """Drop what ended processes had to say about themselves from the metrics."""
+    for worker in workers:
+        multiprocess.mark_process_dead(worker.inner.pid)  # type: ignore[no-untyped-call]  # untyped there
+
+
+def _listen(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+        family, *_, place = found[0]
+        return socket.create_server(place[:2], family=family, backlog=_BACKLOG)
+    except OSError as error:
+        sys.exit(f"error: cannot listen on {address}: {error.strerror}")

@@ -1,0 +1,247 @@
+"""What holds whichever engine carries the requests: gunicorn or Granian."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import ssl
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from authsvc.bootstrap import initialise
+from authsvc.config import load
+from authsvc.errors import InvalidConfigurationError
+from tests.integration.reviews import ENDPOINTS, POLICY, TOKENS, is_granted, review
+from tests.parts import https
+from tests.parts.authsvc_server import AuthsvcServer, Settings, free_port
+from tests.parts.waiting import eventually
+
+ENGINES = ("Gunicorn", "Granian")
+
+
+class Served(AuthsvcServer):
+    """The service with an engine, and probes on a port of their own."""
+
+    def __init__(self, folder: Path, engine: str) -> None:
+        self._engine = engine
+        self.probes_port = free_port()
+        super().__init__(folder, tokens=TOKENS, policy=POLICY)
+
+    def _usual_settings(self) -> dict[str, Any]:
+        settings = super()._usual_settings()
+        probes = {"bind": f"127.0.0.1:{self.probes_port}"}
+        settings["server"] |= {"engine": self._engine, "probes": probes}
+        del settings["server"]["tls"]["allowedClientNames"]
+        return settings
+
+    def get(self, path: str) -> https.Answer:
+        """Get with a certificate: under Granian there is no connection without."""
+        with self.connect_as_api_server() as connection:
+            return connection.request("GET", path)
+
+    def probe(self, path: str) -> str:
+        """Get from the probes' port."""
+        url = f"http://127.0.0.1:{self.probes_port}{path}"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    def workers(self) -> set[int]:
+        """Return the processes that the main one has started."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return {
+            int(child)
+            for child in children
+            if Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        }
+
+    def reload_with(self, settings: Settings) -> None:
+        """Change the configuration and say so."""
+        self.configure(settings)
+        self.signal(signal.SIGHUP)
+
+
+@pytest.fixture(params=ENGINES)
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
+    served = Served(tmp_path, request.param)
+    served.start()
+    try:
+        yield served
+    finally:
+        served.stop()
+
+
+def grants_all(server: Served) -> bool:
+    return all(is_granted(server.post(path, review(path))) for path in ENDPOINTS)
+
+
+def test_reviews_are_for_holders_of_a_certificate(server: Served) -> None:
+    assert grants_all(server)
+    with contextlib.suppress(ssl.SSLError), server.connect() as connection:
+        assert connection.post("/authorize", review("/authorize")).status == 401
+    eventually(lambda: server.decisions != [], "decisions are logged")
+
+
+def test_a_body_without_a_length_is_read_and_one_that_is_too_large_is_not(server: Served) -> None:
+    body = https.encode(review("/authorize"))
+    head = https.head("POST", "/authorize", [("Host", "x"), ("Transfer-Encoding", "chunked")])
+    with server.connect_as_api_server() as connection:
+        connection.send(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+        assert is_granted(connection.receive())
+    with server.connect_as_api_server() as connection:
+        connection.send(
+            https.head("POST", "/authorize", [("Host", "x"), ("Content-Length", "4000000")])
+        )
+        assert connection.receive().status == 413
+
+
+def test_the_probes_port_answers_probes_and_nothing_else(server: Served) -> None:
+    assert grants_all(server)
+    assert server.probe("/livez") == "ok"
+    assert "[+]policy ok" in server.probe("/readyz?verbose")
+    eventually(
+        lambda: (
+            'authsvc_requests_total{code="200",endpoint="authorize"} 1.0'
+            in server.probe("/metrics")
+        ),
+        "reviews are counted",
+    )
+    for path in ("/authorize", "/authenticate", "/oauth2/token"):
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            server.probe(path)
+
+
+def test_a_silent_client_of_the_probes_port_holds_up_no_probe(server: Served) -> None:
+    with socket.create_connection(("127.0.0.1", server.probes_port)):
+        assert server.probe("/livez") == "ok"
+
+
+def test_a_connection_is_kept_for_the_next_request(server: Served) -> None:
+    with server.connect_as_api_server() as connection:
+        assert is_granted(connection.post("/authorize", review("/authorize")))
+        connection.socket.settimeout(3)
+        with pytest.raises(TimeoutError):
+            connection.socket.recv(1)
+        assert is_granted(connection.post("/authorize", review("/authorize")))
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_no_request_is_lost_while_workers_go(server: Served, number: signal.Signals) -> None:
+    workers = server.workers()
+    begun, done = threading.Event(), threading.Event()
+
+    def ask() -> int:
+        answered = 0
+        while not done.is_set():
+            try:
+                connection = server.connect_as_api_server()
+            except OSError:
+                assert number is signal.SIGTERM
+                return answered
+            with connection:
+                while not done.is_set():
+                    answer = connection.post("/authorize", review("/authorize"))
+                    assert is_granted(answer)
+                    answered += 1
+                    begun.set()
+                    if answer.headers.get("Connection", "").lower() == "close":
+                        break
+        return answered
+
+    with ThreadPoolExecutor(4) as pool:
+        asking = [pool.submit(ask) for _ in range(4)]
+        try:
+            begun.wait(20)
+            server.signal(number)
+            eventually(lambda: not any(_runs(worker) for worker in workers), "the old are gone")
+        finally:
+            done.set()
+        assert all(future.result() > 0 for future in asking)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def test_a_stopping_service_finishes_what_it_began_to_read(server: Served) -> None:
+    body = https.encode(review("/authorize"))
+    with server.connect_as_api_server() as connection:
+        connection.send(https.head("POST", "/authorize", https.usual(body)) + body[:10])
+        assert grants_all(server)  # so what came before is read by now
+        server.signal(signal.SIGTERM)
+        eventually(lambda: not _takes_connections(server), "it takes no new connection")
+        connection.send(body[10:])
+        assert is_granted(connection.receive())
+    assert server.wait() == 0
+
+
+def _takes_connections(server: Served) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", server.port), 5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def test_a_good_configuration_is_taken_whole_on_sighup(server: Served) -> None:
+    large = https.encode(review("/authorize")) + b" " * 2000
+    server.reload_with({"server": {"maxBodyBytes": 1000, "workers": 2}})
+    eventually(lambda: server.post("/authorize", large).status == 413, "the new limit holds")
+    eventually(lambda: len(server.workers()) == 2, "the new number of workers")
+    assert grants_all(server)
+
+
+def test_a_broken_configuration_on_sighup_leaves_the_workers_alone(server: Served) -> None:
+    workers = server.workers()
+    server.reload_with({"server": {"workers": 0}})
+    eventually(lambda: '"part": "server"' in server.log, "it is told")
+    assert "server.workers" in server.log
+    assert server.workers() == workers
+    assert grants_all(server)
+
+
+def test_workers_that_die_are_replaced_however_often(server: Served) -> None:
+    for _ in range(3):
+        (worker,) = server.workers()
+        os.kill(worker, signal.SIGKILL)
+        eventually(lambda: server.workers() - {worker} != set(), "there is a new one")  # noqa: B023
+        assert grants_all(server)
+
+
+def test_a_renewed_certificate_is_served(server: Served, tmp_path: Path) -> None:
+    before = _certificate(server)
+    elsewhere = tmp_path / "renewed"
+    initialise(elsewhere)
+    server.ca.write_bytes(server.ca.read_bytes() + (elsewhere / "pki/ca.crt").read_bytes())
+    for name in ("server.key", "server.crt"):
+        shutil.copy(elsewhere / "pki" / name, server.folder / "pki" / name)
+    eventually(lambda: _certificate(server) != before, "it is served", 30)
+    assert grants_all(server)
+
+
+def _certificate(server: Served) -> bytes:
+    with server.connect_as_api_server() as connection:
+        assert isinstance(connection.socket, ssl.SSLSocket)
+        certificate = connection.socket.getpeercert(binary_form=True)
+    assert certificate
+    return certificate
+
+
+def test_names_of_clients_need_an_engine_that_sees_them(tmp_path: Path) -> None:
+    server = AuthsvcServer(tmp_path, settings={"server": {"engine": "Granian"}})
+    with pytest.raises(InvalidConfigurationError, match=r"allowedClientNames.*remove this line"):
+        load(server.config)
