@@ -108,12 +108,16 @@ def resolve(folder: Path, owner: tuple[int, int], wanted: Wanted) -> Site:
     if hosts is None:
         asked = (present.hostname,) if present and present.hostname else ()
         hosts = (*asked, *material.present_hosts(folder))
+    node_folder = _node_folder(folder, target, wanted.node_folder)
+    for option, path in (("--dir", folder), ("--node-dir", node_folder)):
+        if not str(path).isprintable():  # it stands in comments, where nothing can be escaped
+            raise ConfigError(option, f"{str(path)!r} cannot be written into the files")
     return Site(
         target=target,
         hosts=tuple(dict.fromkeys(_check_host(host) for host in hosts)),
         port=wanted.port or (present.port if present else None) or DEFAULT_PORT,
         folder=folder,
-        node_folder=_node_folder(folder, target, wanted.node_folder),
+        node_folder=node_folder,
         owner=owner,
     )
 

@@ -42,6 +42,7 @@ def test_what_cannot_be_done_is_one_line_and_exit_status_1(tmp_path: Path) -> No
         ["init", "--dir", "file/site"],
         ["init", "--dir", "site", "--ca-cert", "file", "--ca-key", "file"],
         ["init", "--dir", "site", "--host", "https://auth.example.com"],
+        ["init", "--dir", "site", "--node-dir", "/etc/a\nb"],
         ["init", "--dir", "unmade", "--oidc-issuer", "http://id", "--oidc-audience", "a"],
         ["kubeconfig", "authentication", "--server", "http://auth.example.com"],
         ["kubeconfig", "authentication", "--embed"],
