@@ -113,7 +113,7 @@ class Cover:
     def _about(self, atom: Atom, deny: bool) -> Iterator[Atom]:
         for verb in {atom.verb, None}:
             if isinstance(atom.target, Resource):
-                for target in _wider(atom.target):
+                for target in wider(atom.target):
                     yield from self._resources.get((deny, verb, target), ())
             else:
                 yield from self._paths.get((deny, verb), ())
@@ -136,7 +136,7 @@ def _cover(atom: Atom, others: Collection[Atom]) -> bool:
     return bool(by_place) and spaces.within(atom.which, by_place)
 
 
-def _wider(resource: Resource) -> set[Resource]:
+def wider(resource: Resource) -> set[Resource]:
     """Return the resources of cells that hold all of one."""
     subs = {resource.subresource, ANY}
     if resource.subresource not in {ANY, ""}:

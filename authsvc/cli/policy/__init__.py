@@ -11,6 +11,7 @@ import click
 from authsvc.cli import LazyGroup
 
 COMMANDS = {
+    "check": ("authsvc.cli.policy.check:check", "Report errors, and what is perhaps not meant."),
     "diff": ("authsvc.cli.policy.diff:diff", "Tell who gains and who loses what by a change."),
     "decide": ("authsvc.cli.policy.decide:decide", "Answer many requests at once, as JSON lines."),
     "explain": ("authsvc.cli.policy.explain:explain", "Answer one question, with all its ground."),
