@@ -46,6 +46,7 @@ from authsvc.policy import PolicySnapshot, load
 from authsvc.reloading import Reloading
 from authsvc.store.opening import attempt_counter, open_store
 from authsvc.store.protocol import Store
+from authsvc.wholeness import whole
 
 if TYPE_CHECKING:
     from authsvc.issuer.issuer import Issuer
@@ -238,7 +239,7 @@ def _authorizer(
     model = settings.model
     policy = Reloading(
         "policy",
-        lambda: load(folder, model),
+        whole(lambda: load(folder, model), folder),
         [folder] if model is None else [folder, model],
         measure=_count_rows,
     )

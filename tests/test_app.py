@@ -31,7 +31,7 @@ def _restored() -> Iterator[None]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "tokens.csv").write_text("good,alice,1,devs\n")
-    (tmp_path / "more.csv").write_text("more,bob\n")
+    (tmp_path / "more.csv").write_text("more,bob,\n")
     (tmp_path / "policy").mkdir()
     (tmp_path / "policy/team.csv").write_text("p, user:alice, *, pods, *, get, allow\n")
     return tmp_path

@@ -24,8 +24,8 @@ GRANT = "p, user:alice, *, pods, *, get, allow\n"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "first.csv").write_text("one,alice,,\ntwo,system:admin\n")
-    (tmp_path / "second.csv").write_text("one,mallory\nthree,carol\n")
+    (tmp_path / "first.csv").write_text("one,alice,\ntwo,system:admin,\n")
+    (tmp_path / "second.csv").write_text("one,mallory,\nthree,carol,\n")
     (tmp_path / "policy").mkdir()
     (tmp_path / "policy/team.csv").write_text(GRANT)
     return tmp_path
@@ -94,7 +94,7 @@ def test_after_a_table_is_reloaded_nothing_of_the_old_one_is_answered(
     service: Service, folder: Path
 ) -> None:
     assert who(service, "one") == "alice"
-    (folder / "first.csv").write_text("other,bob\n")
+    (folder / "first.csv").write_text("other,bob,\n")
     for file in service.files:
         file.reload()
     assert who(service, "one") == "mallory"
@@ -122,7 +122,7 @@ def test_a_policy_on_trial_decides_nothing(folder: Path) -> None:
 
 def test_every_fault_of_every_file_is_found_at_once(folder: Path) -> None:
     (folder / "first.csv").write_text("one\n")
-    (folder / "second.csv").write_text("three,carol\nthree,dave\n")
+    (folder / "second.csv").write_text("three,carol,\nthree,dave\n")
     (folder / "policy/team.csv").write_text(GRANT + "q, x\n")
     with pytest.raises(InvalidPolicyError) as caught:
         built(folder)

@@ -24,6 +24,7 @@ from authsvc.attempts import AttemptCounter, counted, user_key
 from authsvc.errors import InvalidPolicyError, PolicyError
 from authsvc.interfaces import UserInfo
 from authsvc.reloading import Reloading
+from authsvc.wholeness import whole
 
 # OWASP's second choice for scrypt: 32 MiB, which a small pod can spare for a login.
 _LOG_COST, _BLOCK, _PARALLEL = 15, 8, 3
@@ -76,7 +77,7 @@ class StaticPasswordAuthenticator:
     ) -> None:
         file = settings.file
         self.table: Reloading[Table] = Reloading(
-            f"authenticator/{name}", lambda: read(file), [file]
+            f"authenticator/{name}", whole(lambda: read(file), file), [file]
         )
         self._attempts = attempts
         self._name = name
@@ -158,9 +159,6 @@ def read(file: Path) -> Table:
         name = entry.user.username
         if table.setdefault(name, entry) is not entry:
             errors.append(PolicyError(str(file), number, f"{name!r} is given twice"))
-    if text and not text.endswith("\n"):
-        message = "the last line does not end: is the file half written?"
-        errors.append(PolicyError(str(file), text.count("\n") + 1, message))
     if errors:
         raise InvalidPolicyError(errors)
     return table

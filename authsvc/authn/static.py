@@ -1,7 +1,7 @@
 """Static tokens: a table in a file, for bootstrap and for robots.
 
 The file is Kubernetes' own (``--token-auth-file``): ``token,user,uid,"group1,group2"``
-a line, uid and groups optional. A token may be given hashed, as ``sha256:`` and
+a line, the groups optional. A token may be given hashed, as ``sha256:`` and
 64 hex digits; `authsvc token hash` makes one. Only hashes are kept in memory.
 """
 
@@ -18,6 +18,7 @@ from pathlib import Path
 from authsvc.errors import InvalidPolicyError, PolicyError
 from authsvc.interfaces import Identity, UserInfo
 from authsvc.reloading import Reloading
+from authsvc.wholeness import whole
 
 _HASHED = "sha256:"
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
@@ -38,7 +39,7 @@ class StaticTokenAuthenticator:
     def __init__(self, settings: StaticTokensSettings, name: str = "static-tokens") -> None:
         file = settings.file
         self.table: Reloading[Table] = Reloading(
-            f"authenticator/{name}", lambda: read(file), [file]
+            f"authenticator/{name}", whole(lambda: read(file), file), [file]
         )
 
     def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:  # noqa: ARG002  such a token has no audience of its own
@@ -79,14 +80,16 @@ def _parse(file: str, text: str) -> Table:
     table: dict[bytes, UserInfo] = {}
     lines: dict[bytes, int] = {}
     errors: list[PolicyError] = []
-    lines_of_text = io.StringIO(text, newline="")  # splitlines would split a name at U+2028
-    reader = csv.reader(lines_of_text, strict=True, skipinitialspace=True)
+    # splitlines would split a name at U+2028. A comment is no CSV: quotes in it are its own.
+    uncommented = (
+        "\n" if line.lstrip().startswith("#") else line for line in io.StringIO(text, newline="")
+    )
+    reader = csv.reader(uncommented, strict=True, skipinitialspace=True)
     start = 1
     try:
         for row in reader:
             line, start = start, reader.line_num + 1
-            first_cell = row[0].lstrip() if row else ""
-            if first_cell.startswith("#") or (not first_cell and len(row) <= 1):
+            if not row or row == [""]:
                 continue
             try:
                 digest, user = _parse_row(row)
@@ -103,11 +106,6 @@ def _parse(file: str, text: str) -> Table:
         errors.append(
             PolicyError(file, 0, "empty: a comment in it would say that no token is meant")
         )
-    elif not text.endswith("\n"):
-        last = text.count("\n") + 1
-        errors.append(
-            PolicyError(file, last, "the last line does not end: is the file half written?")
-        )
     if errors:
         raise InvalidPolicyError(errors)
     return table
@@ -115,9 +113,9 @@ def _parse(file: str, text: str) -> Table:
 
 def _parse_row(row: list[str]) -> tuple[bytes, UserInfo]:
     cells = [cell.strip() for cell in row]
-    if not 2 <= len(cells) <= 4:
+    if not 3 <= len(cells) <= 4:
         raise ValueError(f'expected token,user,uid,"group1,group2", got {len(cells)} cells')
-    token, username, uid, groups = (*cells, "", "")[:4]
+    token, username, uid, groups = (*cells, "")[:4]
     if not token:
         raise ValueError("the token is empty")
     if not username:

@@ -37,8 +37,7 @@ def read_blocks(
 
     ``seen`` is told all bytes, as they are in the file.
 
-    A byte order mark and CRLF are accepted. A last line that does not end is a
-    fault: it may be half of what it was to be.
+    A byte order mark, CRLF, and a last line without an end are accepted.
     """
     number = 1
     while block := file.readlines(BLOCK):
@@ -69,8 +68,6 @@ def _decode_line(raw: bytes) -> str | RowError:
     if found := _CONTROL.search(text):
         name = {"\0": "a NUL", "\r": "a lone carriage return"}.get(found.group(), "a control")
         return RowError(f"{name} character at column {found.start() + 1}")
-    if not line.endswith("\n") and text.strip():
-        return RowError("the last line does not end with a newline: half-written?")
     return text
 
 

@@ -77,16 +77,16 @@ def errors_of(file: Path) -> list[tuple[int, str]]:
 @pytest.mark.parametrize(
     ("row", "user"),
     [
-        ("t,bob", UserInfo("bob")),
+        ("t,bob,", UserInfo("bob")),
         ("t,bob,7", UserInfo("bob", "7")),
         ('t,bob,7,"b,a,b"', UserInfo("bob", "7", ("a", "b"))),
         ("t,bob,7,a", UserInfo("bob", "7", ("a",))),
         ('t,bob,7,""', UserInfo("bob", "7")),
         ('t,bob,,"a, ,b"', UserInfo("bob", "", ("a", "b"))),
         (' t , bob , 7 , "a, b"', UserInfo("bob", "7", ("a", "b"))),
-        ('t,"CN=bob,OU=People"', UserInfo("CN=bob,OU=People")),
-        ('t,"say ""hi"""', UserInfo('say "hi"')),
-        ("t,bøb\u2028\u0085x", UserInfo("bøb\u2028\u0085x")),
+        ('t,"CN=bob,OU=People",', UserInfo("CN=bob,OU=People")),
+        ('t,"say ""hi""",', UserInfo('say "hi"')),
+        ("t,bøb\u2028\u0085x,", UserInfo("bøb\u2028\u0085x")),
     ],
 )
 def test_a_row_is_a_token_and_its_user(tmp_path: Path, row: str, user: UserInfo) -> None:
@@ -97,7 +97,7 @@ def test_a_row_is_a_token_and_its_user(tmp_path: Path, row: str, user: UserInfo)
 
 def test_a_table_may_have_comments_blank_lines_a_bom_and_windows_line_ends(tmp_path: Path) -> None:
     file = tmp_path / "tokens.csv"
-    file.write_bytes(b"\xef\xbb\xbft,bob\r\n# who left: x,y,z\r\n\r\n   \r\nu,eve\r\n")
+    file.write_bytes(b'\xef\xbb\xbft,bob,\r\n# who "left": x,y\r\n\r\n   \r\nu,eve,')
     assert {user.username for user in read(file).values()} == {"bob", "eve"}
 
 
@@ -106,7 +106,7 @@ def test_a_hashed_token_is_known_by_the_token_and_not_by_its_hash(
     static: StaticTokenAuthenticator, table: Path, word: str
 ) -> None:
     digest = hashlib.sha256(TOKEN.encode()).hexdigest()
-    table.write_text(f"{word}{digest.upper()},alice\n")
+    table.write_text(f"{word}{digest.upper()},alice,\n")
     static.table.reload()
     assert static.authenticate_token(TOKEN, ()) is not None
     for pretender in (digest, f"{word}{digest}", f"{word}{digest.upper()}"):
@@ -116,18 +116,18 @@ def test_a_hashed_token_is_known_by_the_token_and_not_by_its_hash(
 def test_every_fault_is_named_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "tokens.csv"
     file.write_text(
-        "one,alice\n"
-        "two\n"
+        "one,alice,\n"
+        "two,bob\n"
         'three,"multi\nline",1\n'
-        ",nobody\n"
-        "four,\n"
+        ",nobody,\n"
+        "four,,\n"
         "five,x,1,g,more\n"
-        "sha256:12,bob\n"
-        "one,mallory\n"
-        f"sha256:{hashlib.sha256(b'one').hexdigest()},mallory\n"
+        "sha256:12,bob,\n"
+        "one,mallory,\n"
+        f"sha256:{hashlib.sha256(b'one').hexdigest()},mallory,\n"
     )
     assert errors_of(file) == [
-        (2, 'expected token,user,uid,"group1,group2", got 1 cells'),
+        (2, 'expected token,user,uid,"group1,group2", got 2 cells'),
         (5, "the token is empty"),
         (6, "the user is empty"),
         (7, 'expected token,user,uid,"group1,group2", got 5 cells'),
@@ -141,10 +141,10 @@ def test_every_fault_is_named_with_its_line(tmp_path: Path) -> None:
     ("content", "line", "message"),
     [
         (b"", 0, "empty"),
-        (b"canary,alice\ncanary2,al", 2, "half written"),
-        (b'canary,alice\n"canary2,al\n', 2, "unexpected end of data"),
-        (b'canary,"al"ice\n', 1, "expected after"),
-        (b"canary,al\xffice\n", 0, "not UTF-8 at byte 9"),
+        (b"canary,alice,\ncanary2,al", 2, "got 2 cells"),
+        (b'canary,alice,\n"canary2,al\n', 2, "unexpected end of data"),
+        (b'canary,"al"ice,\n', 1, "expected after"),
+        (b"canary,al\xffice,\n", 0, "not UTF-8 at byte 9"),
     ],
     ids=["emptied", "cut", "open quote", "stray quote", "latin-1"],
 )
@@ -173,10 +173,10 @@ def test_a_bad_edit_keeps_the_old_table_and_a_good_one_is_live(
     static: StaticTokenAuthenticator, table: Path
 ) -> None:
     static.table.start()
-    table.write_text("one,alice\none,bob\n")
+    table.write_text("one,alice,\none,bob,\n")
     eventually(lambda: static.table.last_error, "the error is known")
     assert static.authenticate_token(TOKEN, ()) is not None
-    table.write_text("new,bob\n")
+    table.write_text("new,bob,\n")
     eventually(lambda: static.authenticate_token("new", ()), "the new table is live")
     assert static.authenticate_token(TOKEN, ()) is None
 
@@ -194,7 +194,7 @@ def test_a_quoted_token_and_user_are_read_as_they_are(
     tmp_path_factory: pytest.TempPathFactory, token: str, user: str
 ) -> None:
     file = tmp_path_factory.mktemp("table") / "tokens.csv"
-    file.write_text(f'"{token}","{user}"\n', encoding="utf-8")
+    file.write_text(f'"{token}","{user}",\n', encoding="utf-8")
     token, user = token.strip(), user.strip()
     if token.lower().startswith(("#", "sha256:")) or not token or not user:
         return

@@ -11,6 +11,7 @@ from authsvc.authz.policy import PolicyAuthorizer
 from authsvc.interfaces import Effect
 from authsvc.policy import PolicySnapshot
 from authsvc.reloading import Reloading
+from authsvc.wholeness import whole
 from tests.contract.authorizer import ask, p
 
 GOOD = p("user:alice", "*", "pods") + p("user:alice", "*", "secrets", effect="deny")
@@ -25,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def reloading(folder: Path) -> Reloading[PolicySnapshot]:
-    reloading = Reloading("policy", lambda: policy.load(folder), (folder,))
+    reloading = Reloading("policy", whole(lambda: policy.load(folder), folder), (folder,))
     reloading.load()
     return reloading
 
@@ -35,8 +36,8 @@ def reloading(folder: Path) -> Reloading[PolicySnapshot]:
     [
         (GOOD + "p, nonsense\n", "a.csv:3: 2 cells"),
         ("", "a.csv: no rows"),
-        (GOOD[: len(GOOD) // 2], "half-written"),
-        (GOOD[:-6], "half-written"),
+        (GOOD[: len(GOOD) // 2], "a.csv"),
+        (GOOD[:-1], "half written"),
         ("g, user:alice, role:gone, *\n", "a.csv:1: role:gone"),
         (None, "policy: no *.csv file"),
     ],

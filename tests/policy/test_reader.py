@@ -152,10 +152,10 @@ def test_a_byte_order_mark_and_crlf_lose_no_row() -> None:
     assert [rule.effect for rule in rows.rules] == ["deny", "allow"]
 
 
-def test_a_half_written_last_line_is_an_error(tmp_path: Path) -> None:
-    assert faults(GOOD + "p, user:a, *, secrets, *, get, deny", tmp_path) == [
-        "2: the last line does not end with a newline: half-written?"
-    ]
+def test_a_last_line_without_an_end_is_a_row() -> None:
+    rows = policy.read_text({"a.csv": GOOD + "p, user:a, *, secrets, *, get, deny"})
+
+    assert [rule.effect for rule in rows.rules] == ["allow", "deny"]
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n"])
