@@ -18,15 +18,23 @@ _BODIES = {
 }
 
 
-async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Answer any request the same."""
+_HEADERS = (("content-type", "application/json"), ("x-content-type-options", "nosniff"))
+
+
+def wsgi(environ: Any, start_response: Any) -> list[bytes]:
+    """Answer any request the same, by WSGI."""
+    environ["wsgi.input"].read()
+    body = _BODIES[environ["PATH_INFO"]]
+    start_response("200 OK", [*_HEADERS, ("content-length", str(len(body)))])
+    return [body]
+
+
+async def asgi(scope: Any, receive: Any, send: Any) -> None:
+    """Answer any request the same, by ASGI."""
     while (await receive()).get("more_body"):
         pass
     body = _BODIES[scope["path"]]
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"x-content-type-options", b"nosniff"),
-        (b"content-length", b"%d" % len(body)),
-    ]
+    headers = [(name.encode(), value.encode()) for name, value in _HEADERS]
+    headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})

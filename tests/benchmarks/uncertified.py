@@ -1,28 +1,55 @@
 """The service for a load generator without a client certificate, which wrk can not have.
 
-Everything else is as it is served: the TLS of the listener, which asks for a
-certificate; the checks, of which the one for the certificate finds that none is
-required; the decision log and the metrics. ``hello`` is a bare callable in the
-same place, under the same worker with the same settings.
+``python -m tests.benchmarks.uncertified authsvc.yaml service|hello``
+
+Everything else is as `authsvc serve` has it: the TLS of the listener; the
+checks, of which the one for the certificate finds that none is required; the
+decision log and the metrics. ``hello`` is a bare callable in the same place,
+under the same engine with the same settings.
 """
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
-from authsvc.app import Application, create_app
-from authsvc.webhook.reviews import ClientCheck
-from tests.benchmarks.hello import application as bare
+from authsvc.server import shared_metrics
+
+shared_metrics.share()  # before anything that counts is imported
+
+from authsvc.app import create_app  # noqa: E402
+from authsvc.config.model import Engine  # noqa: E402
+from authsvc.server.granian import Server  # noqa: E402
+from authsvc.server.master import Master  # noqa: E402
+from authsvc.webhook.reviews import ClientCheck  # noqa: E402
+from tests.benchmarks import hello  # noqa: E402
 
 
-def service() -> Application:
-    """Make the application of AUTHSVC_CONFIG, without the need for a client certificate."""
+class _Server(Server):
+    ssl_ctx: Any
+
+    def build_ssl_context(self, *arguments: Any, **options: Any) -> None:
+        """Demand no certificate."""
+        super().build_ssl_context(*arguments, **options)
+        *files, _demanded = self.ssl_ctx
+        self.ssl_ctx = (*files, False)
+
+
+def main(file: str, what: str) -> None:
+    """Serve until a signal says to stop."""
     with patch("authsvc.app.ClientCheck", lambda **_: ClientCheck(required=False)):
-        return create_app()
+        application = create_app(file)
+    if what == "hello":
+        # In place of all that is measured.
+        application._asgi = hello.asgi  # type: ignore[assignment]
+        application._wsgi = hello.wsgi  # type: ignore[assignment]
+    if application.settings.server.engine is Engine.GRANIAN:
+        _Server(Path(file), application).run()
+    else:
+        Master(Path(file), application).run()
 
 
-def hello() -> Application:
-    """Make the same, and answer nothing but hello."""
-    application = service()
-    application._asgi = bare  # type: ignore[assignment]  # in place of all that is measured
-    return application
+if __name__ == "__main__":
+    main(*sys.argv[1:])

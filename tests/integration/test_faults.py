@@ -1,0 +1,36 @@
+"""A well-behaved client beside trouble: behaviour alone; `make faults` tells the times."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.benchmarks import faults
+
+# Those under which a connection may end without an answer: their worker is killed.
+_KILLING = {faults.worker_killed}
+
+# The rest of them take their time, or more machine than there is to spare.
+_SHORT = (
+    faults.worker_killed,
+    faults.master_reloaded,
+    faults.worker_count_changed,
+    faults.says_nothing,
+    faults.half_a_header,
+    faults.half_a_body,
+    faults.a_byte_a_second,
+    faults.handshakes_without_a_certificate,
+    faults.policy_broken_and_mended,
+    faults.disk_full,
+    faults.clock_stepped,
+)
+
+
+@pytest.mark.xdist_group("faults")
+@pytest.mark.parametrize("fault", _SHORT, ids=lambda fault: fault.__name__)
+def test_a_client_beside_it_gets_every_answer_and_the_right_one(fault: faults.Fault) -> None:
+    seen = faults.play(fault, seconds=2, share=0.01)
+
+    assert seen.answers > 0
+    assert seen.wrong == 0
+    if fault not in _KILLING:
+        assert not seen.failures
