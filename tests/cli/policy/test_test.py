@@ -1,0 +1,174 @@
+"""`authsvc policy test`: questions, answers, rows, coverage, JUnit."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.cli.policy.conftest import Answer, Authsvc
+
+ROOT = Path(__file__).parents[3]
+
+
+def ask(authsvc: Authsvc, policy: Path, tests: str, *options: object) -> Answer:
+    file = policy.parent / "tests.yaml"
+    file.write_text(textwrap.dedent(tests))
+    return authsvc("test", "--policy", policy, file, *options)
+
+
+def one(authsvc: Authsvc, policy: Path, question: str, verb: str = "can") -> Answer:
+    user = "{user: alice, groups: [team-a, interns]}"
+    return ask(authsvc, policy, f"tests: [{{as: {user}, {verb}: [{question}]}}]\n")
+
+
+def test_the_shipped_roles_answer_their_own_tests_and_all_rows_are_covered(
+    authsvc: Authsvc,
+) -> None:
+    files = sorted((ROOT / "policy" / "tests").glob("*.yaml"))
+
+    answer = authsvc("test", "--policy", ROOT / "policy", "--min-coverage", 100, *files)
+
+    assert files
+    assert answer.code == 0, answer.out
+
+
+@pytest.mark.parametrize(
+    ("verb", "question"),
+    [
+        ("can", "get pods/log web -n team-a"),
+        ("can", "{ask: get pods -n team-a, by: teams.csv}"),
+        ("can", "{ask: get pods -n team-a, by: teams.csv:1}"),
+        ("can", "{ask: get pods -n team-a, by: policy/roles.csv:2}"),
+        ("can", "{ask: get pods -n team-a, by: role:view}"),
+        ("can", "{ask: get pods -n team-a, by: group:team-a}"),
+        ("can", "{ask: get /healthz, by: user:*}"),
+        ("cannot", "get pods -n team-b"),
+        ("cannot", "{ask: get pods -n team-b, denied: false}"),
+        ("cannot", "get secrets -n prod"),
+        ("cannot", "{ask: get secrets -n prod, denied: true}"),
+        ("cannot", "{ask: get secrets -n prod, by: teams.csv:4}"),
+    ],
+)
+def test_an_answer_as_expected_is_well(
+    authsvc: Authsvc, policy: Path, verb: str, question: str
+) -> None:
+    answer = one(authsvc, policy, question, verb)
+
+    assert answer.code == 0, answer.out
+    assert answer.out.startswith("1 question, 0 failed; ")
+
+
+@pytest.mark.parametrize(
+    ("verb", "question", "said"),
+    [
+        ("can", "get pods -n team-b", "expected allow, got no opinion"),
+        ("can", "get secrets -n prod", "expected allow, got denied by policy/teams.csv:4"),
+        ("cannot", "get pods -n team-a", "expected no opinion or deny, got allowed by policy/"),
+        ("cannot", "{ask: get pods -n b, denied: true}", "expected deny, got no opinion"),
+        ("cannot", "{ask: get secrets -n prod, denied: false}", "expected no opinion, got denied"),
+        ("can", "{ask: get pods -n team-a, by: teams.csv:2}", "expected it by teams.csv:2, but"),
+        ("can", "{ask: get pods -n team-a, by: eams.csv:1}", "expected it by eams.csv:1, but"),
+    ],
+)
+def test_an_answer_that_is_another_is_a_failure_that_says_so(
+    authsvc: Authsvc, policy: Path, verb: str, question: str, said: str
+) -> None:
+    answer = one(authsvc, policy, question, verb)
+
+    assert answer.code == 1
+    assert "test 1\n  ✗ " in answer.out
+    assert said in " ".join(answer.out.split())
+
+
+def test_times_are_given_for_a_test_or_for_a_question(authsvc: Authsvc, policy: Path) -> None:
+    answer = ask(
+        authsvc,
+        policy,
+        """
+        tests:
+        - as: {user: bob}
+          at: 2026-11-23T21:00:00Z
+          can: [get pods -n prod]
+          cannot: [{ask: get pods -n prod, at: 2026-11-24T02:00:00Z}]
+        """,
+    )
+
+    assert answer.code == 0, answer.out
+
+
+def test_a_file_may_bring_rows_of_its_own_that_do_not_count_as_covered(
+    authsvc: Authsvc, policy: Path
+) -> None:
+    answer = ask(
+        authsvc,
+        policy,
+        """
+        rows: |
+          g, user:vera, role:view, x
+        tests: [{as: {user: vera}, can: [get pods -n x]}]
+        """,
+        "--coverage",
+    )
+
+    assert answer.code == 0
+    assert answer.out.endswith("1 question, 0 failed; 1 of 8 rows covered (12 %)\n")
+    assert "policy/roles.csv:2\n" not in answer.out
+    assert "policy/roles.csv:3\n" in answer.out
+
+
+def test_a_coverage_below_the_least_is_a_failure(authsvc: Authsvc, policy: Path) -> None:
+    text = "tests: [{as: {user: a}, can: [get /healthz]}]"
+
+    assert ask(authsvc, policy, text, "--min-coverage", 12).code == 0
+    assert ask(authsvc, policy, text, "--min-coverage", 13).code == 1
+
+
+def test_junit_has_a_case_for_each_question(authsvc: Authsvc, policy: Path) -> None:
+    report = policy.parent / "report.xml"
+    text = "tests: [{name: n, as: {user: a}, can: [get /healthz, get /x], cannot: [get /y]}]"
+
+    answer = ask(authsvc, policy, text, "--junit", report)
+
+    root = ET.parse(report).getroot()  # noqa: S314  written a moment ago
+    assert answer.code == 1
+    assert [case.get("name") for case in root.iter("testcase")] == [
+        "can get /healthz",
+        "can get /x",
+        "cannot get /y",
+    ]
+    (suite,) = root
+    assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
+    assert [failure.get("message") for failure in root.iter("failure")] == [
+        "expected allow, got no opinion: no row applies"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("tests: [", "tests.yaml:1: "),
+        ("tests: []", "tests.yaml: asks nothing"),
+        ("test: []", "tests.yaml: Object "),
+        ("tests: [{as: alice, can: [get /x]}]", "tests[0].as: 'alice' is none of given"),
+        ("tests: [{as: {}, can: [get /x]}]", "tests[0].as: is nobody"),
+        ("tests: [{as: {user: a}, can: [get]}]", "tests[0].can[0]: get: "),
+        ("tests: [{as: {user: a}, can: [get /x -n y]}]", "tests[0].can[0]: get /x -n y: a path"),
+        ("tests: [{as: {user: a}, can: [{ask: get /x, by: 1}]}]", "tests.yaml: Expected `str`"),
+        ("tests: [{as: {user: a}, can: [{ask: get /x, denied: no}]}]", "tests[0].can[0]: get /x: "),
+        ("tests: [{as: {user: a}, at: x, can: [get /x]}]", "is not a time like"),
+        ("tests: [{as: {user: a}, as: {user: b}, can: [get /x]}]", "'as' stands twice"),
+        ("rows: x\ntests: [{as: {user: a}, can: [get /x]}]", "rows of "),
+    ],
+)
+def test_a_file_that_is_wrong_says_where(
+    authsvc: Authsvc, policy: Path, text: str, said: str
+) -> None:
+    answer = ask(authsvc, policy, text)
+
+    assert answer.code == 1
+    assert answer.out == ""
+    assert said in answer.err
+    assert answer.err.startswith("error: ")
