@@ -10,6 +10,7 @@ from pathlib import Path
 from authsvc.bootstrap import material, pki
 from authsvc.bootstrap.files import SECRET, Folder
 from authsvc.bootstrap.site import LOOPBACK_HOST, Site, is_loopback, present_yaml
+from authsvc.policy.starter import starter_policy
 
 
 def write(folder: Folder, site: Site) -> None:
@@ -18,7 +19,7 @@ def write(folder: Folder, site: Site) -> None:
     folder.starter("authsvc.yaml", configuration(site), note=_unreached(present, site))
     folder.starter("tokens.csv", _TOKENS, SECRET)
     if not (folder.root / "policy").exists():
-        for name, text in _POLICY.items():
+        for name, text in starter_policy().items():
             folder.starter(f"policy/{name}", text)
 
 
@@ -72,20 +73,3 @@ _TOKENS = """\
 #
 # A saved file is live within two seconds.
 """
-
-_POLICY = {
-    "roles.csv": """\
-# What a role may do.
-# who,           where, what,  which,  may,             effect
-p, role:viewer,  *,     pods|pods/log|services|events|deployments.apps,  *,  get|list|watch,  allow
-p, role:admin,   *,     *,     *,      *,               allow
-""",
-    "bindings.csv": """\
-# Who has which role, and where. With your first row, take the next line out.
-# authsvc: empty
-#
-# who,               is,           where
-# g, group:team-a,   role:admin,   team-a
-# g, group:everyone, role:viewer,  *
-""",
-}
