@@ -53,7 +53,10 @@ class LazyGroup(click.Group):
 
 
 @click.group(
-    cls=LazyGroup, commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=LazyGroup,
+    commands=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Begin with: authsvc demo",
 )
 @click.version_option(__version__, prog_name="authsvc")
 def group() -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 @click.command(
     "authentication-configuration",
+    short_help="Print the OIDC part as the API server's.",
     epilog="Example: authsvc config authentication-configuration authsvc.yaml > authn.yaml",
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))

@@ -14,7 +14,10 @@ def config() -> None:
     """Check a configuration file; print the defaults or the schema."""
 
 
-@config.command(epilog="Example: authsvc config check /etc/authsvc/authsvc.yaml")
+@config.command(
+    short_help="Check a file, and all that it names.",
+    epilog="Example: authsvc config check /etc/authsvc/authsvc.yaml",
+)
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def check(file: Path) -> None:
     """Check FILE and every file it names; print all errors with their places, exit 1 if any."""
@@ -34,7 +37,11 @@ def check(file: Path) -> None:
         click.echo(f"  warning:        {shared}")
 
 
-@config.command("print-defaults", epilog="Example: authsvc config print-defaults > authsvc.yaml")
+@config.command(
+    "print-defaults",
+    short_help="Print every setting with its default.",
+    epilog="Example: authsvc config print-defaults | less",
+)
 def print_defaults() -> None:
     """Print a configuration file in which every default is spelled out."""
     import msgspec
@@ -46,7 +53,10 @@ def print_defaults() -> None:
     click.echo(yaml.safe_dump(document, sort_keys=False), nl=False)
 
 
-@config.command(epilog="Example: authsvc config schema > authsvc.schema.json")
+@config.command(
+    short_help="Print the JSON Schema, for editors.",
+    epilog="Example: authsvc config schema > authsvc.schema.json",
+)
 def schema() -> None:
     """Print the JSON Schema of the configuration file, for editors."""
     import msgspec

@@ -15,16 +15,24 @@ from authsvc.bootstrap import (
     Target,
     Wanted,
     initialise,
+    material,
 )
-from authsvc.bootstrap import site as names
+from authsvc.bootstrap import site as places
 from authsvc.bootstrap.staticpod import IMAGE
 from authsvc.cli.authentication_configuration import starter
 
 _K3S_DROP_IN = "/etc/rancher/k3s/config.yaml.d/authsvc.yaml"
 _FILE = click.Path(path_type=Path)
+# What is read anew by those who use it; a new CA is not, by every API server.
+_RENEWED = {
+    material.SERVER_CERT,
+    material.SERVER_KEY,
+    material.CLIENT_CERT,
+    material.CLIENT_KEY,
+}
 
 
-@click.command()
+@click.command(epilog="Example: authsvc init --dir /etc/kubernetes/authsvc --for kubeadm")
 @click.option(
     "--dir",
     "directory",
@@ -60,7 +68,13 @@ _FILE = click.Path(path_type=Path)
     metavar="URL",
     help="Also write how the API server itself verifies this issuer's tokens.",
 )
-@click.option("--oidc-audience", "audiences", multiple=True, metavar="NAME")
+@click.option(
+    "--oidc-audience",
+    "audiences",
+    multiple=True,
+    metavar="NAME",
+    help="For whom that issuer makes them: the client's ID.",
+)
 def init(  # noqa: PLR0913, PLR0917  an option each, and click passes them by name
     directory: Path,
     hosts: tuple[str, ...],
@@ -102,7 +116,11 @@ def _report(result: Initialised) -> None:
     if not changed:
         click.echo(f"{result.site.folder}: nothing to do")
         return
-    click.echo(f"\nNext:\n{_next_steps(result.site)}")
+    names = {each.path.relative_to(result.site.folder).as_posix() for each in changed}
+    if names <= _RENEWED:
+        click.echo("\nNothing to restart: the service and the API server take these up.")
+    else:
+        click.echo(f"\nNext:\n{_next_steps(result.site)}")
 
 
 def _next_steps(site: Site) -> str:
@@ -120,19 +138,19 @@ def _next_steps(site: Site) -> str:
     steps += {
         Target.PLAIN: [
             f"start the service:    authsvc serve --config {path('authsvc.yaml')}",
-            f"start kube-apiserver: with the flags in {path(names.FLAGS)}",
+            f"start kube-apiserver: with the flags in {path(places.FLAGS)}",
         ],
         Target.K3S: [
             f"start the service:    authsvc serve --config {path('authsvc.yaml')}",
-            f"tell k3s, restart it: cp {path(names.K3S_CONFIG)} {_K3S_DROP_IN}",
+            f"tell k3s, restart it: cp {path(places.K3S_CONFIG)} {_K3S_DROP_IN}",
         ],
         Target.KUBEADM: [
-            f"start the service:    cp {path(names.STATIC_POD)} /etc/kubernetes/manifests/",
-            f"a new cluster:        kubeadm init --config {path(names.KUBEADM_CONFIG)}",
+            f"start the service:    cp {path(places.STATIC_POD)} /etc/kubernetes/manifests/",
+            f"a new cluster:        kubeadm init --config {path(places.KUBEADM_CONFIG)}",
             "one that runs:        deploy/README.md says how",
         ],
         Target.KIND: [
-            f"start the cluster:    kind create cluster --config {path(names.KIND_CONFIG)}",
+            f"start the cluster:    kind create cluster --config {path(places.KIND_CONFIG)}",
             f"give it the image:    kind load docker-image {IMAGE}",
         ],
     }[site.target]

@@ -19,7 +19,10 @@ def keys() -> None:
     """Make the issuer's next signing key; list those there are."""
 
 
-@keys.command(epilog="Example: authsvc keys rotate --config /etc/authsvc/authsvc.yaml")
+@keys.command(
+    short_help="Make the next key.",
+    epilog="Example: authsvc keys rotate --config /etc/authsvc/authsvc.yaml",
+)
 @config_option
 @click.option(
     "--algorithm",
@@ -58,7 +61,11 @@ def rotate(file: Path, algorithm: Algorithm, activate_in: float) -> None:
         click.echo(f"{removed}: removed, it verified nothing any more")
 
 
-@keys.command("list", epilog="Example: authsvc keys list --config /etc/authsvc/authsvc.yaml")
+@keys.command(
+    "list",
+    short_help="List the keys, and what each does.",
+    epilog="Example: authsvc keys list --config /etc/authsvc/authsvc.yaml",
+)
 @config_option
 def list_(file: Path) -> None:
     """List the keys: the next one, the one that signs, those that still verify."""

@@ -12,7 +12,9 @@ from authsvc.bootstrap.files import PUBLIC, SECRET
 _FILE = click.Path(path_type=Path)
 
 
-@click.command()
+@click.command(
+    epilog="Example: authsvc kubeconfig authentication --server https://auth.example.org:8443"
+)
 @click.argument("review", type=click.Choice([review.name.lower() for review in Review]))
 @click.option(
     "--server",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from authsvc.cli.options import config_option
+
 if TYPE_CHECKING:
     from authsvc.authn.ldap.check import Step
     from authsvc.authn.ldap.settings import LDAPSettings
@@ -18,15 +20,11 @@ def ldap() -> None:
     """Look at the directories of a configuration."""
 
 
-@ldap.command(epilog="Example: authsvc ldap check --config authsvc.yaml --user alice")
-@click.option(
-    "--config",
-    "file",
-    required=True,
-    envvar="AUTHSVC_CONFIG",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The configuration file.",
+@ldap.command(
+    short_help="Walk the steps of a login at each server.",
+    epilog="Example: authsvc ldap check --config authsvc.yaml --user alice",
 )
+@config_option
 @click.option("--name", "only", default="", help="The authenticator, where there are several.")
 @click.option("--user", "username", default="", help="A user to find, with status and groups.")
 @click.option("--password", "ask", is_flag=True, help="Ask for the user's password and try it.")

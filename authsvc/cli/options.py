@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,9 +26,20 @@ def config_option(command: F) -> F:
         "file",
         required=True,
         envvar="AUTHSVC_CONFIG",
+        show_envvar=True,
         type=click.Path(path_type=Path, dir_okay=False),
         help="The configuration file.",
     )(command)
+
+
+def token_on_stdin() -> str:
+    """Return the line on stdin; a terminal is asked for it, and does not show it.
+
+    From stdin: an argument would be seen by everybody who can list processes.
+    """
+    if sys.stdin.isatty():
+        return str(click.prompt("Token", hide_input=True, err=True))
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 def duration(value: str) -> float:

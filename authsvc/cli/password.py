@@ -12,7 +12,11 @@ def password() -> None:
     """Make hashes for a table of passwords."""
 
 
-@password.command("hash", epilog='Example: echo "alice:$(authsvc password hash):1001:ops"')
+@password.command(
+    "hash",
+    short_help="Print the hash of a password.",
+    epilog='Example: echo "alice:$(authsvc password hash):1001:ops"',
+)
 def hash_() -> None:
     """Print the hash of a password: of the one typed twice, or of the line on stdin."""
     from authsvc.authn.passwords import hash_password

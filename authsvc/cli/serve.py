@@ -6,16 +6,11 @@ from pathlib import Path
 
 import click
 
+from authsvc.cli.options import config_option
+
 
 @click.command(epilog="Example: authsvc serve --config /etc/authsvc/authsvc.yaml")
-@click.option(
-    "--config",
-    "file",
-    required=True,
-    envvar="AUTHSVC_CONFIG",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The configuration file.",
-)
+@config_option
 def serve(file: Path) -> None:
     """Run the service until SIGTERM; SIGHUP reloads everything, all or nothing."""
     from authsvc.server import shared_metrics

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-import sys
 
 import click
 
 from authsvc.cli import LazyGroup
+from authsvc.cli.options import token_on_stdin
 
 COMMANDS = {
     "explain": ("authsvc.cli.token_explain:explain", "Tell why a token is somebody's or nobody's."),
@@ -30,8 +30,7 @@ def hash_(generate: bool) -> None:
         value = secrets.token_urlsafe(32)
         click.echo(value)
     else:
-        # From stdin: an argument would be seen by everybody who can list processes.
-        value = sys.stdin.readline().rstrip("\r\n")
+        value = token_on_stdin()
         if not value:
             raise click.UsageError("expected a token on stdin, or --generate")
     click.echo(f"sha256:{hash_token(value).hex()}")

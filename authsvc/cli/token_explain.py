@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.options import config_option
+from authsvc.cli.options import config_option, token_on_stdin
 from authsvc.errors import BackendError
 
 if TYPE_CHECKING:
@@ -38,8 +37,7 @@ def explain(file: Path, audiences: tuple[str, ...]) -> None:
     from authsvc.service import build
 
     log.configure("critical", "console")  # what goes wrong is told by the steps
-    # From stdin: an argument would be seen by everybody who can list processes.
-    token = sys.stdin.read().strip()
+    token = token_on_stdin().strip()
     if not token:
         raise click.UsageError("expected a token on stdin")
     if len(token.encode("utf-8", "surrogateescape")) > MAX_TOKEN_BYTES:

@@ -28,6 +28,18 @@ def test_init_says_what_it_wrote_and_what_comes_next_and_then_that_there_is_noth
     assert (second.returncode, second.stdout) == (0, f"{tmp_path / 'site'}: nothing to do\n")
 
 
+def test_a_renewed_certificate_asks_for_nothing_more(tmp_path: Path) -> None:
+    authsvc("init", "--dir", "site", cwd=tmp_path)
+    for name in ("server.crt", "server.key"):
+        (tmp_path / "site/pki" / name).unlink()
+
+    again = authsvc("init", "--dir", "site", cwd=tmp_path)
+
+    assert "pki/server.crt" in again.stdout
+    assert "Nothing to restart" in again.stdout
+    assert "Next:" not in again.stdout
+
+
 def test_init_says_which_place_on_the_node_the_files_are_for(tmp_path: Path) -> None:
     authsvc("init", "--dir", "site", "--node-dir", "/etc/kubernetes/authsvc", cwd=tmp_path)
     again = authsvc("init", "--dir", "site", cwd=tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,19 @@ def commands(parent: click.Group, path: str = "authsvc") -> list[tuple[str, clic
 def test_every_command_down_to_the_last_has_a_line_of_help() -> None:
     for path, command in commands(group):
         assert command.get_short_help_str(), path
+
+
+def test_no_line_of_help_is_cut_off_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for path, command in [("authsvc", group), *commands(group)]:
+        text = command.get_help(click.Context(command, info_name=path))
+        assert not re.search(r"^  \S+  .*\.\.\.$", text, re.MULTILINE), path
+        assert max(map(len, text.splitlines())) <= 80, path
+
+
+def test_every_command_gives_an_example() -> None:
+    for path, command in commands(group):
+        assert isinstance(command, click.Group) or "Example: " in (command.epilog or ""), path
 
 
 def test_a_commands_example_is_of_that_command() -> None:
