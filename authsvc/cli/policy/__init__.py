@@ -19,6 +19,7 @@ COMMANDS = {
         "authsvc.cli.policy.export_rbac:export_rbac",
         "Write the policy as RBAC objects.",
     ),
+    "format": ("authsvc.cli.policy.format:format_", "Put rows in columns."),
     "test": ("authsvc.cli.policy.test:test", "Ask a policy the questions of test files."),
     "what-can": ("authsvc.cli.policy.what_can:what_can", "List all that somebody may."),
     "who-can": ("authsvc.cli.policy.who_can:who_can", "List all who may do something."),
