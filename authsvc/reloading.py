@@ -113,6 +113,11 @@ class Reloading(Generic[T]):
             raise NotReadyError(f"{self.part}: not loaded")
         return value
 
+    @property
+    def last_good(self) -> T | None:
+        """The last good value, None where there is none in this process."""
+        return self._current
+
     def load(self) -> T:
         """Load for the first time; errors go through: a start refuses what a reload survives."""
         with self._lock:

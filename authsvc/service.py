@@ -139,7 +139,7 @@ def build(configuration: Configuration) -> Service:
     return Service(
         configuration,
         tuple((each.name, each.authenticator) for each in providers if each.authenticator),
-        _tokens(configuration.authentication, providers, of_identities),
+        _tokens(configuration.authentication, providers, of_identities, issuing),
         authorizer,
         issuing and issuing.issuer,
         tuple(parts),
@@ -174,6 +174,7 @@ def _tokens(
     settings: AuthenticationSettings,
     providers: Sequence[Provider],
     files: Sequence[Reloading[Any]],
+    issuing: Issuing | None,
 ) -> CachedTokenAuthenticator:
     guarded = [
         (provider.name, GuardedTokenAuthenticator(provider.authenticator, provider.name))
@@ -189,6 +190,7 @@ def _tokens(
         rejected_ttl=settings.cache.rejected_ttl,
         size=settings.cache.size,
         generation=lambda: tuple(file.generation for file in files),
+        withdrawn=issuing.authenticator.is_revoked if issuing else lambda _: False,
     )
 
 
@@ -237,9 +239,9 @@ def _authorizer(
     if folder is None:
         return _NoPolicy(), ()
     model = settings.model
-    policy = Reloading(
+    policy: Reloading[PolicySnapshot] = Reloading(
         "policy",
-        whole(lambda: load(folder, model), folder),
+        whole(lambda: load(folder, model, after=policy.last_good), folder),
         [folder] if model is None else [folder, model],
         measure=_count_rows,
     )

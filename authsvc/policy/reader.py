@@ -19,7 +19,7 @@ from authsvc.policy.manners import breathe, quiet_gc
 from authsvc.policy.rows import Action, Grants, Period, Rows, Rules
 
 EMPTY: Final = "# authsvc: empty"
-"""The line by which a file without rows says that this is meant."""
+"""The line by which a file that had rows and has none any more says that this is meant."""
 
 MAX_ERRORS: Final = 1000
 _MEMO: Final = 1 << 16
@@ -29,15 +29,18 @@ _GRANT: Final = "g, who, role, where[, from[, until]]"
 T = TypeVar("T")
 
 
-def read(path: Path) -> Rows:
+def read(path: Path, after: Rows | None = None) -> Rows:
     """Read all ``*.csv`` of a folder, by name, or one file.
 
     Hidden files are left out: editors and Kubernetes keep their own there.
+    ``after``: the rows that these replace. A file that had some and has none
+    any more was emptied by accident, unless it says that this is meant.
 
     Raises:
         InvalidPolicyError: all faults of all files.
     """
-    return read_unchanged(path, _read_sources)
+    filled = after.filled if after else frozenset[str]()
+    return read_unchanged(path, lambda sources: _read_sources(sources, filled))
 
 
 def read_text(texts: Mapping[str, str]) -> Rows:
@@ -53,8 +56,8 @@ def _opener(text: str) -> Callable[[], BinaryIO]:
     return lambda: io.BytesIO(text.encode())
 
 
-def _read_sources(sources: Iterable[Source]) -> Rows:
-    reader = _Reader()
+def _read_sources(sources: Iterable[Source], filled: frozenset[str] = frozenset()) -> Rows:
+    reader = _Reader(filled)
     with quiet_gc():
         for source in sources:
             reader.read(source)
@@ -64,7 +67,10 @@ def _read_sources(sources: Iterable[Source]) -> Rows:
 class _Reader:
     """Fills the tables, row by row, and keeps what is wrong with them."""
 
-    def __init__(self) -> None:
+    def __init__(self, filled_before: frozenset[str]) -> None:
+        self._filled_before = filled_before
+        self._filled: set[str] = set()
+        self._commented = False
         self._rules = Rules()
         self._grants = Grants()
         self._files: list[str] = []
@@ -88,6 +94,7 @@ class _Reader:
         self._grants.places.open_file(source.label)
         before = len(self._rules) + len(self._grants) + len(self._errors)
         said_empty = 0
+        self._commented = False
         try:
             with source.open() as file:
                 self._digest.update(f"{len(source.label)}:{source.label}".encode())
@@ -98,8 +105,12 @@ class _Reader:
             self._fault(0, cause(error))
             return
         count = len(self._rules) + len(self._grants) + len(self._errors) - before
-        if not count and not said_empty:
-            self._fault(0, f"no rows; a line '{EMPTY}' says that this is meant")
+        if count:
+            self._filled.add(source.label)
+        elif not self._commented:
+            self._fault(0, "empty; a comment in it would say that this is meant")
+        elif source.label in self._filled_before and not said_empty:
+            self._fault(0, f"no rows any more; a line '{EMPTY}' says that this is meant")
         if count and said_empty:
             self._fault(said_empty, f"'{EMPTY}', but the file has rows")
 
@@ -108,7 +119,8 @@ class _Reader:
         self._errors += self._hierarchy.faults()
         if self._errors:
             raise InvalidPolicyError(self._sorted_errors())
-        return Rows(self._rules, self._grants, tuple(self._files), self._digest.hexdigest())
+        filled = frozenset(self._filled)
+        return Rows(self._rules, self._grants, tuple(self._files), filled, self._digest.hexdigest())
 
     def _sorted_errors(self) -> list[PolicyError]:
         errors = sorted(self._errors, key=lambda error: (self._paths.index(error.file), error.line))
@@ -127,7 +139,7 @@ class _Reader:
             except lines.RowError as error:
                 if not lines.is_comment(line):
                     self._fault(number, str(error))
-                elif line.strip() == EMPTY:
+                elif self._is_empty_word(line):
                     said_empty = number
                 continue
             kind = row[0]
@@ -137,9 +149,14 @@ class _Reader:
                 self._read_grant(number, row)
             elif not lines.is_comment(line):
                 self._fault(number, f"unknown row type {kind[:40]!r}: rows begin with p or g")
-            elif line.strip() == EMPTY:
+            elif self._is_empty_word(line):
                 said_empty = number
         return said_empty
+
+    def _is_empty_word(self, comment: str) -> bool:
+        text = comment.strip()
+        self._commented = self._commented or bool(text)
+        return text == EMPTY
 
     def _read_rule(self, number: int, row: list[str]) -> None:
         count = len(row)

@@ -174,9 +174,14 @@ class Grants(Sequence[Grant]):
 
 
 class Rows(NamedTuple):
-    """A policy as it was read and checked; ``digest`` is that of its files' names and bytes."""
+    """A policy as it was read and checked.
+
+    ``files`` are all, ``filled`` those with rows; ``digest`` is that of their
+    names and bytes.
+    """
 
     rules: Rules
     grants: Grants
     files: tuple[str, ...]
+    filled: frozenset[str]
     digest: str

@@ -48,8 +48,12 @@ class PolicySnapshot:
         return {"p": len(self.rules), "g": len(self.grants)}
 
 
-def load(folder: Path, model: Path | None = None) -> PolicySnapshot:
+def load(
+    folder: Path, model: Path | None = None, after: PolicySnapshot | None = None
+) -> PolicySnapshot:
     """Read and compile the policy of a folder, by the shipped model or another one.
+
+    ``after`` is the one that it replaces, if any: see ``reader.read``.
 
     Raises:
         InvalidPolicyError: all faults of the model and of the rows, with their places.
@@ -61,7 +65,7 @@ def load(folder: Path, model: Path | None = None) -> PolicySnapshot:
     except InvalidPolicyError as error:
         errors += error.errors
     try:
-        rows = read(folder)
+        rows = read(folder, after and after.rows)
     except InvalidPolicyError as error:
         raise InvalidPolicyError([*errors, *error.errors]) from None
     if law is None:

@@ -35,7 +35,7 @@ def reloading(folder: Path) -> Reloading[PolicySnapshot]:
     ("content", "said"),
     [
         (GOOD + "p, nonsense\n", "a.csv:3: 2 cells"),
-        ("", "a.csv: no rows"),
+        ("", "a.csv: empty"),
         (GOOD[: len(GOOD) // 2], "a.csv"),
         (GOOD[:-1], "half written"),
         ("g, user:alice, role:gone, *\n", "a.csv:1: role:gone"),

@@ -158,15 +158,30 @@ def test_a_last_line_without_an_end_is_a_row() -> None:
     assert [rule.effect for rule in rows.rules] == ["allow", "deny"]
 
 
-@pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n"])
-def test_a_file_without_rows_is_an_error(text: str, tmp_path: Path) -> None:
-    assert faults(text, tmp_path) == [
-        "0: no rows; a line '# authsvc: empty' says that this is meant"
-    ]
+@pytest.mark.parametrize("text", ["", "\n\n"])
+def test_an_empty_file_is_an_error(text: str, tmp_path: Path) -> None:
+    assert faults(text, tmp_path) == ["0: empty; a comment in it would say that this is meant"]
 
 
-def test_a_file_without_rows_is_accepted_on_its_word() -> None:
-    assert not policy.read_text({"a.csv": f"{reader.EMPTY}\n"}).rules
+@pytest.mark.parametrize("text", ["# nobody yet\n", f"{reader.EMPTY}\n"])
+def test_a_comment_says_that_a_file_has_no_rows_yet(text: str) -> None:
+    assert not policy.read_text({"a.csv": text}).rules
+
+
+def test_a_file_that_had_rows_has_none_only_on_its_word(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(f"# a heading\n{GOOD}")
+    before = policy.read(tmp_path)
+
+    file.write_text("# a heading\n")
+    with pytest.raises(InvalidPolicyError, match="a line '# authsvc: empty' says that this is"):
+        policy.read(tmp_path, before)
+
+    file.write_text(f"# a heading\n{reader.EMPTY}\n")
+    emptied = policy.read(tmp_path, before)
+    assert not emptied.rules
+    file.write_text("# a heading\n")
+    assert not policy.read(tmp_path, emptied).rules
 
 
 def test_the_word_for_empty_in_a_file_with_rows_is_an_error(tmp_path: Path) -> None:
