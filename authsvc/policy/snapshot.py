@@ -65,7 +65,7 @@ def load(
     except InvalidPolicyError as error:
         errors += error.errors
     try:
-        rows = read(folder, after and after.rows)
+        rows = read(folder, after.rows if after else None)
     except InvalidPolicyError as error:
         raise InvalidPolicyError([*errors, *error.errors]) from None
     if law is None:
