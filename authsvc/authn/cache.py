@@ -52,10 +52,11 @@ class CachedTokenAuthenticator:
 
     ``ttl`` and ``rejected_ttl`` in seconds; ``size`` in tokens, the least
     recently used leave first; 0 keeps nothing. ``generation`` changes whenever
-    the authenticator may answer differently.
+    the authenticator may answer differently; ``withdrawn`` says of one identity
+    that it is no longer good, is asked at each use and must not wait.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the rest are given by name
         self,
         authenticator: TokenAuthenticator,
         *,
@@ -63,6 +64,7 @@ class CachedTokenAuthenticator:
         rejected_ttl: float = 10.0,
         size: int = 100_000,
         generation: Callable[[], Hashable] = lambda: 0,
+        withdrawn: Callable[[Identity], bool] = lambda _: False,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -71,6 +73,7 @@ class CachedTokenAuthenticator:
         self._rejected_ttl = rejected_ttl
         self._size = size
         self._generation = generation
+        self._withdrawn = withdrawn
         self._clock = clock
         self._wall_clock = wall_clock
         self._key = os.urandom(32)
@@ -132,11 +135,16 @@ class CachedTokenAuthenticator:
         entry = self._entries.get(key)
         if entry is None:
             return MISS
-        if self._clock() >= entry.until or self._expired(entry.identity):
+        identity = entry.identity
+        if (
+            self._clock() >= entry.until
+            or self._expired(identity)
+            or (identity is not None and self._withdrawn(identity))
+        ):
             del self._entries[key]
             return MISS
         self._entries.move_to_end(key)
-        return entry.identity
+        return identity
 
     def _remember(self, key: Hashable, identity: Identity | None) -> None:
         ttl = self._rejected_ttl if identity is None else self._ttl

@@ -53,6 +53,11 @@ class IssuedTokenAuthenticator:
             return None
         return self._identify(access, meant_for)
 
+    def is_revoked(self, identity: Identity) -> bool:
+        """Say of an identity from here whether its session has ended since."""
+        session = identity.user.extra.get(SESSION, ())
+        return any(session_id in self._revocations for session_id in session)
+
     def route(self, token: str) -> Route:
         """Say by the issuer that a token names whether it is one of ours; verifies nothing."""
         return route_issuer(token, self._tokens.issuer)

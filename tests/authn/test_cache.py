@@ -144,6 +144,20 @@ def test_after_a_new_generation_nothing_of_the_old_is_answered(back_end: BackEnd
     assert cache.authenticate_token("alice", ()) is None
 
 
+def test_what_is_withdrawn_is_asked_for_anew(back_end: BackEnd) -> None:
+    withdrawn: set[str] = set()
+    cache = CachedTokenAuthenticator(
+        back_end, withdrawn=lambda identity: identity.user.username in withdrawn
+    )
+    assert cache.authenticate_token("alice", ()) == ALICE
+    withdrawn.add("alice")
+    back_end.answers["alice"] = None
+
+    assert isinstance(cache.peek("alice", ()), Miss)
+    assert cache.authenticate_token("alice", ()) is None
+    assert len(back_end.calls) == 2
+
+
 def test_an_answer_of_the_old_generation_that_comes_late_is_not_remembered_for_the_new(
     back_end: BackEnd,
 ) -> None:

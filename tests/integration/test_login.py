@@ -28,8 +28,10 @@ def test_a_login_is_reviewed_with_the_groups_of_now_and_ends_with_the_user(
 
 
 def test_a_session_is_listed_and_revoked_from_the_command_line(start_login: StartLogin) -> None:
-    service = start_login()
+    service = start_login(ttl="10m")  # what is remembered of a token does not outlive its session
     tokens = service.log_in().json()
+    for _ in range(8):  # in both workers
+        assert service.groups(tokens["access_token"]) == ["ops", "team-a"]
 
     listed = json.loads(service.command("session", "list", "-o", "json").stdout)
     assert [(each["user"], each["address"]) for each in listed] == [("alice", "127.0.0.1")]

@@ -25,10 +25,10 @@ SQLITE = {"type": "SQLite", "sqlite": {"file": "sessions.db"}}
 class LoginServer:
     """A service of two workers that people can log in to."""
 
-    def __init__(self, folder: Path, store: dict[str, Any] | None = None) -> None:
+    def __init__(self, folder: Path, store: dict[str, Any] | None = None, ttl: str = "1s") -> None:
         self.server = AuthsvcServer(folder, tokens="canary-static,robot,9,ci\n")
         self.people({"alice": "team-a,ops"})
-        self.server.configure(_settings(self.server.port, store or SQLITE))
+        self.server.configure(_settings(self.server.port, store or SQLITE, ttl))
         assert self.command("keys", "rotate").returncode == 0
         self.server.start()
 
@@ -70,7 +70,7 @@ class LoginServer:
         return list(status["user"]["groups"]) if status["authenticated"] else None
 
 
-def _settings(port: int, store: dict[str, Any]) -> dict[str, Any]:
+def _settings(port: int, store: dict[str, Any], ttl: str) -> dict[str, Any]:
     return {
         "server": {"workers": 2},
         "store": store,
@@ -79,7 +79,7 @@ def _settings(port: int, store: dict[str, Any]) -> dict[str, Any]:
             "keys": "keys",
             "passwords": ["people"],
             "exchange": ["tokens"],
-            "directory": {"ttl": "1s"},
+            "directory": {"ttl": ttl},
         },
         "authentication": {
             "authenticators": [
@@ -95,7 +95,7 @@ def _settings(port: int, store: dict[str, Any]) -> dict[str, Any]:
                     "staticTokens": {"file": "tokens.csv"},
                 },
             ],
-            "cache": {"ttl": "1s", "rejectedTTL": "1s"},
+            "cache": {"ttl": ttl, "rejectedTTL": "1s"},
         },
         "logging": {"level": "debug"},
     }
@@ -109,8 +109,8 @@ def start_login(tmp_path: Path) -> Iterator[StartLogin]:
     """Start services that people can log in to; all are stopped, and judged, at the end."""
     with ExitStack() as stack:
 
-        def start(store: dict[str, Any] | None = None) -> LoginServer:
-            service = LoginServer(tmp_path / "service", store)
+        def start(store: dict[str, Any] | None = None, ttl: str = "1s") -> LoginServer:
+            service = LoginServer(tmp_path / "service", store, ttl)
             stack.callback(service.server.stop)
             return service
 
