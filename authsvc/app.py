@@ -13,6 +13,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
@@ -131,6 +132,8 @@ class Application(Flask):
             self._service.start()
         for shared in shared_names(self.settings.authentication.authenticators):
             _log.warning("authenticators_share_user_names", **shared._asdict())
+        for warning in self._ending():
+            _log.warning("certificate_ends", warning=warning)
         # For servers that do not say when they end.
         atexit.register(self.close)
 
@@ -152,9 +155,12 @@ class Application(Flask):
 
     def checks(self) -> Sequence[Check]:
         """Return how each part that lives in files is."""
-        return [
-            Check(each.part, each.generation > 0, each.last_error or "") for each in self._files()
-        ]
+        return [Check(each.part, each.generation > 0, self._detail(each)) for each in self._files()]
+
+    def warnings(self) -> Sequence[str]:
+        """Return what works today, but not for long, or not as it is perhaps thought to."""
+        shared = shared_names(self.settings.authentication.authenticators)
+        return [*self._ending(), *map(str, shared)]
 
     def follow(self) -> None:
         """Look at the files once: for the master, whose state new workers begin with."""
@@ -164,6 +170,14 @@ class Application(Flask):
     def _files(self) -> Sequence[Reloading[Any]]:
         certificates = () if self.certificates is None else (self.certificates,)
         return (self._service, *self._service.current.files, *certificates)
+
+    def _detail(self, part: Reloading[Any]) -> str:
+        if part.last_error:
+            return f"last good kept: {part.last_error}"
+        return "\n".join(self._ending()) if part is self.certificates else ""
+
+    def _ending(self) -> Sequence[str]:
+        return () if self.certificates is None else self.certificates.current.ending(time.time())
 
     def _executor(self) -> Executor:
         self.start()

@@ -8,7 +8,8 @@ away. How a listener changes contexts is the server's matter.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,9 @@ from authsvc import metrics
 from authsvc.config.model import TLSSettings
 from authsvc.errors import ConfigError, InvalidConfigurationError
 from authsvc.reloading import Reloading
+
+# `authsvc init` renews 30 days before the end, if it is run every week as it should be.
+WARNING_SECONDS = 21 * 86400.0
 
 _VERSIONS = {"VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLSVersion.TLSv1_3}
 
@@ -30,6 +34,15 @@ class Certificates(NamedTuple):
 
     context: ssl.SSLContext
     ends: Mapping[str, float]
+
+    def ending(self, now: float) -> Sequence[str]:
+        """Return a warning for each certificate that ends soon or has ended."""
+        return [
+            f"the {name} certificate {'ended' if end <= now else 'ends'} on "
+            f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(end))}: renew it (authsvc init)"
+            for name, end in self.ends.items()
+            if end <= now + WARNING_SECONDS
+        ]
 
 
 def load(settings: TLSSettings) -> Certificates:

@@ -22,7 +22,6 @@ def config() -> None:
 def check(file: Path) -> None:
     """Check FILE and every file it names; print all errors with their places, exit 1 if any."""
     from authsvc.app import create_app
-    from authsvc.config.naming import shared_names
 
     # What a start does, up to starting: nothing can be good here and not there.
     application = create_app(file)
@@ -33,8 +32,8 @@ def check(file: Path) -> None:
     click.echo(f"  authorization:  {settings.authorization.mode.value}")
     for part in application.checks():
         click.echo(f"  loaded:         {part.name}")
-    for shared in shared_names(settings.authentication.authenticators):
-        click.echo(f"  warning:        {shared}")
+    for warning in application.warnings():
+        click.echo(f"  warning:        {warning}")
 
 
 @config.command(

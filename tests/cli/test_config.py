@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +37,16 @@ def test_a_good_configuration_is_said_to_be_one_part_by_part(site: Path) -> None
     assert lines[0] == f"{site / 'authsvc.yaml'}: ok"
     for part in ("configuration", "authenticator/tokens", "policy", "certificates"):
         assert f"  loaded:         {part}" in lines
+
+
+def test_a_certificate_that_has_ended_is_a_warning(tmp_path: Path) -> None:
+    long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=400)
+    initialise(tmp_path / "site", now=long_ago)
+
+    run = authsvc("config", "check", str(tmp_path / "site/authsvc.yaml"))
+
+    assert run.returncode == 0
+    assert "  warning:        the server certificate ended on " in run.stdout
 
 
 def test_every_fault_is_a_line_and_the_exit_is_1(site: Path) -> None:

@@ -307,6 +307,18 @@ def test_a_key_with_a_password_is_an_error_and_no_prompt(
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_certificate_that_ends_soon_or_has_ended_is_warned_of(settings: TLSSettings) -> None:
+    context = certificates.load(settings).context
+    held = Certificates(context, {"server": 1_800_000_000.0, "client-ca": 1_900_000_000.0})
+    day = 86400.0
+
+    assert not held.ending(1_800_000_000.0 - 22 * day)
+    assert held.ending(1_800_000_000.0 - 20 * day) == [
+        "the server certificate ends on 2027-01-15T08:00:00Z: renew it (authsvc init)"
+    ]
+    assert "server certificate ended on" in held.ending(1_800_000_000.0)[0]
+
+
 def test_when_certificates_end_is_known(settings: TLSSettings) -> None:
     ends = certificates.load(settings).ends
     assert ends.keys() == {"server", "client-ca"}
