@@ -107,9 +107,19 @@ def read_yaml(path: Path) -> object:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise _unusable(place, error.problem or "not YAML") from None
+        problem = error.problem or "not YAML"
+        raise _unusable(place, _PROBLEMS.get(problem, problem)) from None
     except yaml.YAMLError as error:
         raise _unusable(str(path), f"not YAML: {error}") from None
+
+
+# What PyYAML says to the two slips that are made most.
+_PROBLEMS = {
+    "found character '\\t' that cannot start any token": "a tab: YAML is indented with spaces",
+    "mapping values are not allowed here": (
+        "no ':' is expected here: look at the indentation, and for a ':' missing in the line before"
+    ),
+}
 
 
 def _unusable(place: str, message: str) -> InvalidConfigurationError:
@@ -261,7 +271,7 @@ def _friendly(message: str, kind: Any, value: object) -> str:
         close = difflib.get_close_matches(str(value), allowed, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         return f"expected one of {', '.join(allowed)}, got {value!r}{hint}"
-    if "matching regex" in message and "ms|s|m|h" in message:
+    if kind == Duration:
         return "expected a duration such as 30s, 1m30s or 500ms"
     message = message.split(" - at `$", maxsplit=1)[0]
     for ours, theirs in (

@@ -42,6 +42,33 @@ def decoded(document: object) -> tuple[Root | None, list[str]]:
     return decode(Root, document, at), [str(error) for error in at.errors]
 
 
+@pytest.mark.parametrize("value", ["soon", "120", 120, None, ["1s"], ""])
+def test_a_duration_that_is_none_is_told_how_one_looks(value: object) -> None:
+    _, errors = decoded({"leaf": {"fileName": "a", "wait": value}})
+
+    assert errors == ["leaf.wait: expected a duration such as 30s, 1m30s or 500ms"]
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("a:\n  b: 1\n\tc: 2\n", ":3: a tab: YAML is indented with spaces"),
+        ("a:\n  b: 1\n   c: 2\n", ":3: no ':' is expected here: look at the indentation"),
+        ("a:\n  b 1\n  c: 2\n", ":3: no ':' is expected here"),
+    ],
+)
+def test_the_usual_slips_of_yaml_are_told_in_plain_words(
+    tmp_path: Path, text: str, error: str
+) -> None:
+    file = tmp_path / "authsvc.yaml"
+    file.write_text(text)
+
+    with pytest.raises(InvalidConfigurationError) as raised:
+        read_yaml(file)
+
+    assert str(raised.value).startswith(f"{file}{error}")
+
+
 def test_what_is_not_said_has_its_default() -> None:
     assert decoded({}) == (Root(), [])
 
@@ -193,7 +220,7 @@ class TestYAML:
             ("[a]: b", ":1: a key that is not a string"),
             ("x: &x {a: 1}\ny:\n  <<: *x\n", ":3: merge keys (<<) are not part of YAML 1.2"),
             ("a: [1\n", ":2: expected ',' or ']', but got '<stream end>'"),
-            ("a: b\n\tc: d\n", ":2: found character '\\t' that cannot start any token"),
+            ("a: b\n\tc: d\n", ":2: a tab: YAML is indented with spaces"),
             ("a: 1\n---\nb: 2\n", ":2: but found another document"),
             ("a: *b", ":1: found undefined alias 'b'"),
             ("a: !!python/object/apply:os.system ['true']", ":1: could not determine"),
