@@ -45,6 +45,9 @@ _log = structlog.get_logger()
 
 CONFIG_VARIABLE = "AUTHSVC_CONFIG"
 
+# A new configuration often names files that come after it: keys, tables.
+_RETRY_SECONDS = 5.0
+
 
 class Application(Flask):
     """A Flask application that is an ASGI application as well.
@@ -57,7 +60,12 @@ class Application(Flask):
         super().__init__("authsvc", static_folder=None)
         self._file = file
         self._service: Reloading[Service] = Reloading(
-            "configuration", self._build, [file], retire=self._retire, keep_inherited=True
+            "configuration",
+            self._build,
+            [file],
+            retire=self._retire,
+            keep_inherited=True,
+            retry_seconds=_RETRY_SECONDS,
         )
         self._starting = threading.Lock()
         self._started_in: int | None = None

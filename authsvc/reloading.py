@@ -70,9 +70,11 @@ class Reloading(Generic[T]):
     in place; ``measure`` publishes gauges of a value, in each process that has it.
     ``keep_inherited``: a value from before a fork stays in use also where the
     files have changed since and can not be used, however long ago it was loaded.
+    ``retry_seconds``, where what was refused may name files that are none of
+    ``paths``: it is tried again so often. 0: only when ``paths`` change.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  all but three are named, and have a default
         self,
         part: str,
         load: Callable[[], T],
@@ -81,6 +83,7 @@ class Reloading(Generic[T]):
         retire: Callable[[T], None] | None = None,
         measure: Callable[[T], None] | None = None,
         keep_inherited: bool = False,
+        retry_seconds: float = 0.0,
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self.part = part
@@ -91,6 +94,8 @@ class Reloading(Generic[T]):
         self._retire = retire
         self._measure = measure
         self._keep_inherited = keep_inherited
+        self._retry_seconds = retry_seconds
+        self._retry_at = 0.0
         self._poll_seconds = poll_seconds
         self._current: T | None = None
         self._taken_in = 0
@@ -128,11 +133,11 @@ class Reloading(Generic[T]):
     def reload(self) -> bool:
         """Load anew; keep the last good value and return False where that fails."""
         with self._lock:
-            self._seen = fingerprint(self._paths)
+            before, self._seen = self._seen, fingerprint(self._paths)
             try:
                 value = self._load()
             except AuthsvcError as error:
-                self._keep(str(error))
+                self._keep(str(error), again=before == self._seen)
                 return False
             except Exception as error:  # noqa: BLE001  whatever it is, the last good value must stay
                 self._keep(f"{type(error).__name__} while loading")
@@ -172,6 +177,8 @@ class Reloading(Generic[T]):
         self._looked = time.monotonic()
         if now == self._seen:
             self._pending = None
+            if self.last_error and self._retry_seconds and self._looked >= self._retry_at:
+                self.reload()
         elif now == self._pending:
             self._pending = None
             self.reload()
@@ -196,11 +203,13 @@ class Reloading(Generic[T]):
             _log.info("reloaded", part=self.part, generation=self.generation)
             self._call(self._retire, replaced)
 
-    def _keep(self, error: str) -> None:
-        self.last_error = error
+    def _keep(self, error: str, *, again: bool = False) -> None:
+        known, self.last_error = self.last_error, error
+        self._retry_at = time.monotonic() + self._retry_seconds
         metrics.RELOADS.labels(self.part, "failure").inc()
         self._publish()
-        _log.error("reload_failed_last_good_kept", part=self.part, error=error)
+        if not (again and error == known):
+            _log.error("reload_failed_last_good_kept", part=self.part, error=error)
 
     def _forget_inherited(self) -> None:
         looked_ago = time.monotonic() - self._looked

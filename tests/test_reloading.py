@@ -26,6 +26,11 @@ def read_number(file: Path) -> int:
     return int(text)
 
 
+def polled(number: Reloading[int]) -> int:
+    number.poll()
+    return number.current
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "number"
@@ -96,6 +101,31 @@ def test_a_file_that_went_away_is_an_error_and_its_return_ends_it(
     eventually(lambda: number.last_error, "the error is known")
     file.write_text("3")
     eventually(lambda: number.current == 3, "the new file is live")
+
+
+def test_what_another_file_is_missing_for_is_tried_again_and_told_once(
+    file: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "named in it"
+    tries: list[str] = []
+
+    def read() -> int:
+        tries.append("one")
+        if file.read_text() == "2" and not other.exists():
+            raise InvalidConfigurationError([ConfigError(other.name, "no such file")])
+        return read_number(file)
+
+    number = Reloading("number", read, [file], retry_seconds=POLL_SECONDS)
+    number.load()
+    file.write_text("2")
+    with capture_logs() as logged:
+        eventually(lambda: polled(number) and len(tries) >= 4, "it is tried again")
+        other.touch()
+        eventually(lambda: polled(number) == 2, "the file is there now")
+
+    assert number.last_error is None
+    events = [line["event"] for line in logged]
+    assert events == ["reload_failed_last_good_kept", "reloaded"]
 
 
 def test_what_changed_between_the_load_and_the_start_is_taken_at_the_start(file: Path) -> None:
