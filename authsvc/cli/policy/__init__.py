@@ -20,6 +20,10 @@ COMMANDS = {
         "Write the policy as RBAC objects.",
     ),
     "format": ("authsvc.cli.policy.format:format_", "Put rows in columns."),
+    "matrix": (
+        "authsvc.cli.policy.matrix:matrix",
+        "Show roles and resources as a table or picture.",
+    ),
     "replay": ("authsvc.cli.policy.replay:replay", "Decide a decision log again."),
     "test": ("authsvc.cli.policy.test:test", "Ask a policy the questions of test files."),
     "what-can": ("authsvc.cli.policy.what_can:what_can", "List all that somebody may."),
