@@ -21,7 +21,7 @@ Space: TypeAlias = frozenset[str]
 
 EVERYWHERE: Final[Space] = frozenset()
 
-_MAX_STATES: Final = 20_000
+_MAX_STATES: Final = 4_000
 """Steps after which the question is given up, and answered with no."""
 
 
