@@ -293,6 +293,9 @@ def _listen(address: str) -> socket.socket:
     try:
         found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
         family, *_, place = found[0]
-        return socket.create_server(place[:2], family=family, backlog=_BACKLOG)
+        listener = socket.create_server(place[:2], family=family, backlog=_BACKLOG)
     except OSError as error:
         sys.exit(f"error: cannot listen on {address}: {error.strerror}")
+    # Several processes wait on it: one that finds it empty must not wait inside.
+    listener.setblocking(False)
+    return listener

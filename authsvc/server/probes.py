@@ -23,7 +23,10 @@ _TIMEOUT_SECONDS = 5.0
 
 
 class Probes:
-    """Serves the probes of an application on a socket that listens; a `Lifecycle`."""
+    """Serves the probes of an application on a socket that listens; a `Lifecycle`.
+
+    The socket does not block: other processes may wait on it as well.
+    """
 
     def __init__(self, listener: socket.socket, application: WSGIApplication) -> None:
         self._listener = listener
@@ -51,8 +54,6 @@ class Probes:
 
 class _Server(WSGIServer):
     def __init__(self, listener: socket.socket, application: WSGIApplication) -> None:
-        # Several processes wait on one socket: who comes late must not block.
-        listener.setblocking(False)
         TCPServer.__init__(self, listener.getsockname(), _Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
