@@ -28,6 +28,19 @@ format: $(VENV)/installed-quality  ## Put the code in form
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
+bench: $(VENV)/installed-test  ## Figures, into tests/benchmarks/README.md; a quarter of an hour on an idle machine
+	$(BIN)/python -m tests.benchmarks.reviews
+	$(BIN)/python -m tests.benchmarks.disturbed
+
+faults: $(VENV)/installed-test  ## What a client sees while something goes wrong beside it, into the same README.md
+	$(BIN)/python -m tests.benchmarks.faults
+
+soak: $(VENV)/installed-test  ## Ten minutes at full rate for each engine: does a worker grow? Into the same README.md
+	$(BIN)/python -m tests.benchmarks.soak
+
+judge: $(VENV)/installed-test  ## 200,000 decisions of random policies beside Casbin's enforcer; some 20 minutes
+	$(BIN)/python -m tests.benchmarks.policy_judge
+
 kubectl-plugin:  ## The kubectl plugin as one file: dist/kubectl-authsvc
 	$(PYTHON) deploy/krew/build.py
 
