@@ -25,6 +25,15 @@ if TYPE_CHECKING:
 
 PROGRAM = "kubectl authsvc"
 
+_EXAMPLES = {
+    "setup": " --issuer=https://authsvc.example.org:8443 --context=work",
+    "login": " --username=alice",
+    "logout": " --context=work",
+    "status": " --context=work",
+    "whoami": "",
+    "can-i": " delete pods/web-0 -n team-a --explain",
+}
+
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; return the exit status. Every failure is one line on stderr."""
@@ -65,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_session_commands(subparsers)
     _add_review_commands(subparsers)
     _add_setup(subparsers)
+    for name, example in _EXAMPLES.items():
+        subparsers.choices[name].epilog = f"Example: {PROGRAM} {name}{example}"
     return parser
 
 

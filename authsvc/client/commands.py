@@ -143,6 +143,9 @@ def setup(options: Namespace, environment: Environment) -> int:
     file = through.configuration_file(options.kubeconfig, environment)
     through.merge(kubectl, addition, file)
     say(f"Wrote user {options.name!r} to {file}.")
+    authority = values.get("certificate-authority", "")
+    if authority and not Path(authority).is_file():
+        say(f"kubectl-authsvc: there is no file {authority} yet: a login needs it")
     if options.context:
         say("Now run: kubectl authsvc login")
     else:

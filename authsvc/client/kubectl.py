@@ -165,7 +165,9 @@ def _entry(config: Mapping[str, object], group: str, name: str) -> dict[str, obj
     entries = config.get(group)
     entry = entries[0].get(name) if isinstance(entries, list) and entries else None
     if not isinstance(entry, dict):
-        raise ClientError(f"the current context names no {name}: choose one with --context")
+        message = f"the current context names no {name}: choose one with --context"
+        hint = ", or make one with `kubectl authsvc setup`" if name == "user" else ""
+        raise ClientError(message + hint)
     return entry
 
 

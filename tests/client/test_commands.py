@@ -105,6 +105,7 @@ class TestSetup:
         assert done.returncode == 0, done.stderr
         arguments = _config(alice)["users"][0]["user"]["exec"]["args"]
         assert f"--certificate-authority={alice.home}/ca.pem" in arguments
+        assert f"there is no file {alice.home}/ca.pem yet" in done.stderr
 
     def test_writes_to_the_file_that_is_named_and_keeps_a_link_a_link(
         self, alice: Person, tmp_path: Path
@@ -178,6 +179,8 @@ def test_each_command_explains_itself(alice: Person, command: str) -> None:
 
     assert done.returncode == 0
     assert done.stdout.startswith(f"usage: kubectl authsvc{' ' if command else ''}{command}")
+    if command not in {"", "get-token"}:  # nobody types the latter
+        assert f"Example: kubectl authsvc {command}" in done.stdout
     assert done.stderr == ""
 
 
