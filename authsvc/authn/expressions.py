@@ -97,7 +97,7 @@ def _environment(variable: Variable) -> Any:
         from cel_expr_python.ext import ext_optional, ext_strings
     except ImportError:
         raise ExpressionError(
-            "expressions need the CEL runtime; install it: pip install 'authsvc[cel]'"
+            "expressions need the CEL runtime, the extra cel: pip install '.[cel]' in the sources"
         ) from None
     return cel.NewEnv(
         variables={variable.value: cel.Type.Map(cel.Type.STRING, cel.Type.DYN)},
