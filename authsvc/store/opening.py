@@ -22,9 +22,7 @@ def open_store(settings: SQLiteSettings | RedisSettings) -> Store:
     try:
         import redis  # noqa: F401  only to see that the extra is there
     except ImportError:
-        message = (
-            "type Redis needs redis-py, the extra redis: pip install '.[redis]' in the sources"
-        )
+        message = "type Redis needs the extra redis: pip install '.[redis]' in the sources"
         raise InvalidConfigurationError([ConfigError("store", message)]) from None
     return RedisStore(settings)
 
