@@ -15,7 +15,6 @@ not have is added here:
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import math
 import multiprocessing
@@ -42,22 +41,20 @@ from authsvc.app import Application, create_app
 from authsvc.errors import AuthsvcError
 from authsvc.interfaces import Lifecycle
 from authsvc.reloading import fingerprint
+from authsvc.server.granian_worker import DRAIN, Carrier, end_with
 from authsvc.server.probes import Probes
 from authsvc.server.settings import CLOSING_SECONDS
-from authsvc.webhook.wsgi import CLIENT_IS_VERIFIED, Environ, StartResponse
 
 _log = structlog.get_logger()
 
 # For how long a stopping worker goes on answering, so that clients learn of its
 # end with an answer and not by a closed connection.
 LINGER_SECONDS = 1.0
-_DRAIN = signal.SIGUSR1
 
 # Threads that nothing which waits for a back end can take.
 _PROMPT_THREADS = 16
 
-# How often it is looked whether the certificates are still those that are served,
-# and whether a worker's main process still lives.
+# How often it is looked whether the certificates are still those that are served.
 _LOOK_SECONDS = 5.0
 _SHORT_LIFE_SECONDS = 1.0
 
@@ -96,13 +93,13 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
         """Serve until a signal says to stop."""
         # A worker is a copy of what was loaded; nothing in it can be pickled.
         multiprocessing.set_start_method("fork", force=True)
-        signal.signal(_DRAIN, signal.SIG_IGN)  # a worker's, from its first moment on
+        signal.signal(DRAIN, signal.SIG_IGN)  # a worker's, from its first moment on
         self.on_startup(threading.Thread(target=self._watch_certificates, daemon=True).start)
         # Not MPServer's, whose only addition is to advise against so many threads.
         AbstractServer.serve(
             self,
             spawn_target=self._work,
-            target_loader=lambda: _Carrier(self._application, self._listeners[0]),
+            target_loader=lambda: Carrier(self._application, self._listeners[0]),
             wrap_loader=False,
         )
 
@@ -133,7 +130,7 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
         application = self._application
         probes = [Probes(each, application.wsgi_app) for each in self._listeners[1:]]
         parts: list[Lifecycle] = [application, *probes]
-        threading.Thread(target=_end_with, args=(self.pid,), daemon=True).start()
+        threading.Thread(target=end_with, args=(self.pid,), daemon=True).start()
         for part in parts:
             part.start()
         try:
@@ -205,7 +202,7 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
         for worker in workers:
             worker.interrupt_by_parent = True
             if worker.is_alive():
-                os.kill(worker.inner.pid, _DRAIN)
+                os.kill(worker.inner.pid, DRAIN)
         time.sleep(LINGER_SECONDS)
         for worker in workers:
             worker.terminate()
@@ -227,59 +224,6 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
     def _certificates(self) -> object:
         tls = self._application.settings.server.tls
         return tls and fingerprint([tls.cert_file, tls.key_file, tls.client_ca_file])
-
-
-class _Carrier:
-    """A worker's WSGI application."""
-
-    def __init__(self, application: Application, listener: socket.socket) -> None:
-        self._application = application.wsgi_app
-        self._listener = listener
-        # By Granian, for every connection: without a certificate there is none.
-        self._is_verified = application.settings.server.tls is not None
-        self._draining = False
-        signal.signal(_DRAIN, self._drain)
-
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if self._is_verified:
-            environ[CLIENT_IS_VERIFIED] = True
-        if self._draining:
-            start_response = _announcing_the_end(start_response)
-        return self._application(environ, start_response)
-
-    def _drain(self, *_: object) -> None:
-        self._draining = True
-        _stop_accepting(self._listener)
-
-
-def _stop_accepting(listener: socket.socket) -> None:
-    """Leave new connections to others; Granian would take them to its very end.
-
-    Wherever this process has the listener it then has one that nobody knows.
-    """
-    nobodys = socket.socket(socket.AF_UNIX)
-    nobodys.bind(f"\0authsvc-{os.getpid()}")  # no file: Linux' abstract names
-    nobodys.listen()
-    nobodys.setblocking(False)
-    inode = os.fstat(listener.fileno()).st_ino
-    for entry in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):  # the descriptor that reads the folder is gone by now
-            if os.fstat(int(entry.name)).st_ino == inode:
-                os.dup2(nobodys.fileno(), int(entry.name), inheritable=False)
-
-
-def _announcing_the_end(start_response: StartResponse) -> StartResponse:
-    def start(status: str, headers: Sequence[tuple[str, str]], *more: Any) -> Any:
-        return start_response(status, [*headers, ("connection", "close")], *more)
-
-    return start
-
-
-def _end_with(parent: int) -> None:
-    """End this process when its parent is gone: nobody else would."""
-    while os.getppid() == parent:
-        time.sleep(_LOOK_SECONDS)
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _forget(workers: Iterable[WorkerProcess]) -> None:

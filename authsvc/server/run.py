@@ -22,7 +22,9 @@ def run(file: Path) -> None:
         return
     try:
         from authsvc.server.granian import Server
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name != "granian":
+            raise
         message = "Granian is not installed; it comes with authsvc[fast]"
         raise InvalidConfigurationError([ConfigError("server.engine", message)]) from None
     Server(file, application).run()
