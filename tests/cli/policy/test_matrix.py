@@ -16,13 +16,15 @@ def test_the_table_has_a_column_for_each_role_and_a_letter_for_each_verb(
 
     assert answer == (
         0,
-        "              view       edit\n"
-        "core\n"
-        "  pods        glw·····   glw·····\n"
-        "  pods/log    g          g\n"
-        "  services    glw·····   glw·····\n"
-        "apps\n"
-        "  deployments glw·····   glwcupd·\n",
+        (
+            "              view       edit\n"
+            "core\n"
+            "  pods        glw·····   glw·····\n"
+            "  pods/log    g          g\n"
+            "  services    glw·····   glw·····\n"
+            "apps\n"
+            "  deployments glw·····   glwcupd·\n"
+        ),
         "",
     )
 
