@@ -152,9 +152,7 @@ def by_wsgi(
     environ: dict[str, Any] = {"gunicorn.socket": _TLSSocket(names)}
     if length is not None:
         environ["CONTENT_LENGTH"] = str(length)
-    answer = client.open(
-        "/review?timeout=30s", method=method, data=body, environ_overrides=environ
-    )
+    answer = client.open("/review?timeout=30s", method=method, data=body, environ_overrides=environ)
     headers = {name.lower(): value for name, value in answer.headers.items()}
     return Got(answer.status_code, headers, answer.data)
 
