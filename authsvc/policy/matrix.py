@@ -114,7 +114,7 @@ def _paths(atoms: Iterable[Iterable[Atom]]) -> list[spaces.Space]:
 
 def _cell(one: Known, atoms: dict[Atom, Source], rows: Rows) -> tuple[Mark, ...]:
     own = [atom for atom in atoms if isinstance(atom.target, Resource) and covers(atom.target, one)]
-    verbs = [verb for verb in VERBS if verb in one.verbs]
+    verbs: list[str] = [verb for verb in VERBS if verb in one.verbs]
     verbs += sorted(one.verbs - set(VERBS))
     return tuple(_mark(verb, own, atoms, rows) for verb in verbs)
 

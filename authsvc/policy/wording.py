@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from authsvc.policy import spaces
 from authsvc.policy.atoms import Atom, When
@@ -65,12 +65,17 @@ def _merge(lines: Sequence[Line], field: str) -> list[Line]:
     groups: dict[tuple[Line, bool], list[str]] = {}
     for line in lines:
         # Paths and resources are never in one cell.
-        key = (line._replace(**{field: ""}), line.what.startswith("/"))
+        key = (_with(line, field, ""), line.what.startswith("/"))
         groups.setdefault(key, []).append(getattr(line, field))
     return [
-        line._replace(**{field: "|".join(_ordered(dict.fromkeys(values)))})
+        _with(line, field, "|".join(_ordered(dict.fromkeys(values))))
         for (line, _), values in groups.items()
     ]
+
+
+def _with(line: Line, field: str, text: str) -> Line:
+    changes: dict[str, Any] = {field: text}
+    return line._replace(**changes)
 
 
 def _ordered(values: Iterable[str]) -> list[str]:
