@@ -88,7 +88,8 @@ class Cover:
     def __init__(self, atoms: Iterable[Atom]) -> None:
         self._resources: dict[tuple[bool, str | None, Resource], list[Atom]] = {}
         self._paths: dict[tuple[bool, str | None], list[Atom]] = {}
-        for atom in atoms:
+        self._atoms = frozenset(atoms)
+        for atom in self._atoms:
             if isinstance(atom.target, Resource):
                 key = (atom.deny, atom.verb, atom.target)
                 self._resources.setdefault(key, []).append(atom)
@@ -98,6 +99,8 @@ class Cover:
     def covers(self, atom: Atom, *, by_deny: bool | None = None) -> bool:
         """Whether the atoms of the same effect, or those that deny, say all that this one says."""
         deny = atom.deny if by_deny is None else by_deny
+        if deny is atom.deny and atom in self._atoms:
+            return True
         candidates = [
             other
             for other in self._about(atom, deny)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from functools import lru_cache
+from itertools import chain
 from typing import Final, TypeAlias
 
 from authsvc.policy import globs
@@ -20,6 +21,12 @@ Space: TypeAlias = frozenset[str]
 """Alternatives without ``|``, in the language of cells: what all of them match."""
 
 EVERYWHERE: Final[Space] = frozenset()
+
+_TOGETHER: Final = 8
+"""Spaces of which what they hold together is found out."""
+
+_ODD: Final = "\uffff"
+"""A character that no cell is likely to name."""
 
 _MAX_STATES: Final = 4_000
 """Steps after which the question is given up, and answered with no."""
@@ -51,16 +58,63 @@ def meet(one: Space, other: Space) -> Space | None:
 def within(space: Space, others: Collection[Space]) -> bool:
     """Whether each name of a space is in one of the others; of none: whether it is empty.
 
-    No is also the answer where finding out would take too long.
+    No is also the answer where finding out would take too long: what only many
+    others together hold is not seen.
     """
     if any(other <= space for other in others):
         return True
     if not space:
-        return _within(space, frozenset(others)) if others else False
+        return _within(space, frozenset(others)) if 0 < len(others) <= _TOGETHER else False
     name = literal(space)
     if name is not None:
         return not contains(space, name) or any(contains(other, name) for other in others)
-    return _within(space, frozenset(others))
+    # Nearly all that is not within is told by an example or two.
+    for example in chain.from_iterable(map(_examples, space)):
+        if contains(space, example) and not any(contains(other, example) for other in others):
+            return False
+    near = frozenset(other for other in others if _may_share(space, other))
+    if len(near) <= _TOGETHER:
+        return _within(space, near)
+    return any(_within(space, frozenset({other})) for other in near)
+
+
+def _may_share(one: Space, other: Space) -> bool:
+    """Whether literal beginnings and ends leave room for a name that is in both."""
+    return all(
+        (a.startswith(b) or b.startswith(a)) and (c.endswith(d) or d.endswith(c))
+        for a, c in map(_ends, one)
+        for b, d in map(_ends, other)
+    )
+
+
+@lru_cache(1 << 16)
+def _ends(text: str) -> tuple[str, str]:
+    """Return what every name of an alternative begins and ends with."""
+    (option,) = globs.options_of(_parse(text))
+    return (option, option) if isinstance(option, str) else (option.prefix, option.suffix)
+
+
+@lru_cache(1 << 16)
+def _examples(text: str) -> tuple[str, str]:
+    """Return names that an alternative matches: stars stand for nothing, and for oddities."""
+    short, odd = "", ""
+    for piece in pieces_of(text):
+        if piece == "\0*":
+            odd += _ODD
+        elif piece == "\0?":
+            short, odd = short + _ODD, odd + _ODD
+        elif piece[0] == "\0":
+            member = _member(piece[1:])
+            short, odd = short + member, odd + member
+        else:
+            short, odd = short + piece, odd + piece
+    return short, odd
+
+
+def _member(bracket: str) -> str:
+    """Return a character of a class."""
+    expression = re.compile(class_expression(bracket), re.DOTALL)
+    return next((one for one in (*bracket, _ODD) if expression.match(one)), _ODD)
 
 
 def contains(space: Space, name: str) -> bool:

@@ -14,7 +14,7 @@ from authsvc.policy.lint.finding import Finding, Inspected, warning
 from authsvc.policy.rows import Rows
 from authsvc.policy.spaces import Space
 
-_LOOKED_AT: Final = 100
+_LOOKED_AT: Final = 30
 """Rows that one is compared with: of ten thousand globs, not each with each."""
 
 _Key: TypeAlias = tuple[object, ...]
