@@ -12,6 +12,7 @@ from authsvc.policy.cells import EVERY_USER, show_subject
 from authsvc.policy.evaluation import Match
 from authsvc.policy.holdings import Holdings
 from authsvc.policy.matching import subjects_of
+from authsvc.policy.rows import Rows
 from authsvc.policy.snapshot import PolicySnapshot
 
 
@@ -63,9 +64,9 @@ class Ability(NamedTuple):
     places: tuple[str, ...]
 
 
-def what_can(snapshot: PolicySnapshot, subjects: Sequence[str], now: float) -> list[Ability]:
+def what_can(rows: Rows, subjects: Sequence[str], now: float) -> list[Ability]:
     """Return all that subjects (in canonical form) may and may not, from now on; denies first."""
-    holdings = Holdings(snapshot.rows)
+    holdings = Holdings(rows)
     found = [
         ability for subject in dict.fromkeys(subjects) for ability in _of(holdings, subject, now)
     ]

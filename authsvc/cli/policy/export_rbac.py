@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.policy.options import load_policy, policy_options
+from authsvc.cli.policy.options import load_rows, policy_options
 from authsvc.cli.policy.output import plural
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def export_rbac(
     """
     from authsvc.policy.rbac.exporter import export_rbac as export
 
-    exported = export(load_policy(folder, model, config).rows)
+    exported = export(load_rows(folder, model, config))
     level = "warning" if force else "error"
     for misfit in exported.misfits:
         click.echo(f"{level}: {_message(misfit)}", err=True)

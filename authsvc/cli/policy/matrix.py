@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.policy.options import load_policy, policy_options
+from authsvc.cli.policy.options import load_rows, policy_options
 from authsvc.cli.policy.output import Progress, style, width
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def matrix(
     from authsvc.policy.matrix import matrix as build
     from authsvc.policy.resources import Catalogue
 
-    rows = load_policy(folder, model, config).rows
+    rows = load_rows(folder, model, config)
     try:
         named = [one for column in columns for one in parse_who(column)]
     except CellError as error:

@@ -138,20 +138,23 @@ def load_policy(folder: Path | None, model: Path | None, config: Path | None) ->
     Raises:
         InvalidPolicyError: every error of its files.
     """
+    from authsvc import log
     from authsvc.policy import load
 
+    log.configure("error", "console")  # what a command has to say, it says itself
     place = find(folder, model, config)
     with Progress("reading the policy"):
         return load(*place)
 
 
-def load_rows(path: Path) -> Rows:
-    """Read a policy's rows.
+def load_rows(folder: Path | None, model: Path | None, config: Path | None) -> Rows:
+    """Load the policy that the options mean, for what looks at rows and asks no evaluator.
 
     Raises:
         InvalidPolicyError: every error of its files.
     """
-    from authsvc.policy import read
-
-    with Progress("reading the policy"):
-        return read(path)
+    snapshot = load_policy(folder, model, config)
+    if not snapshot.model.is_shipped:
+        message = "this shows what the rows say; the model, not the shipped one, may say otherwise"
+        click.echo(f"warning: {message}", err=True)
+    return snapshot.rows

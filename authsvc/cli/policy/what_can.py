@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.policy.options import load_policy, policy_options
+from authsvc.cli.policy.options import load_rows, policy_options
 from authsvc.cli.policy.output import style, table
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def what_can(
         subjects = queries.subjects_for(subject, groups)
     except QuestionError as error:
         raise click.UsageError(str(error)) from None
-    found = queries.what_can(load_policy(folder, model, config), subjects, time.time())
+    found = queries.what_can(load_rows(folder, model, config), subjects, time.time())
     for line in {"text": _text, "json": _json, "yaml": _yaml, "csv": _csv}[output](found):
         click.echo(line)
     raise SystemExit(0 if any(not one.line.deny for one in found) else 1)

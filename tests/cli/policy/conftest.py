@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import structlog
 
 from authsvc.cli import main
 
@@ -44,8 +46,12 @@ class _Stdin(io.BytesIO):
 
 
 @pytest.fixture
-def authsvc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Authsvc:
-    """Return what runs ``authsvc policy …``."""
+def authsvc(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Authsvc]:
+    """Give what runs ``authsvc policy …``."""
+    configured, root = structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
 
     def run(*arguments: object, stdin: str = "") -> Answer:
         monkeypatch.setattr(sys, "argv", ["authsvc", "policy", *map(str, arguments)])
@@ -58,7 +64,10 @@ def authsvc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         assert code is None or isinstance(code, int)
         return Answer(code or 0, printed.out, printed.err)
 
-    return run
+    yield run
+    structlog.configure(**configured)  # a command sends its log to stderr
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture

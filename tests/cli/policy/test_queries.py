@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,16 @@ def test_the_policy_of_a_configuration_is_taken(
 
     assert authsvc("what-can", "--config", file, "group:team-a").code == 0
     assert authsvc("what-can", "--config", file, "--policy", policy, "group:a").code == 2
+
+
+def test_another_model_is_said_on_stderr_alone(authsvc: Authsvc, policy: Path) -> None:
+    model = policy.parent / "model.conf"
+    shipped = resources.files("authsvc.policy") / "shipped" / "model.conf"
+    model.write_text(shipped.read_text().replace(" && !some(where (p.eft == deny))", ""))
+
+    answer = authsvc(
+        "what-can", "--policy", policy, "--model", model, "group:interns", "-o", "json"
+    )
+
+    assert [one["effect"] for one in json.loads(answer.out)] == ["deny"]
+    assert answer.err.startswith("warning: this shows what the rows say; the model, not the")
