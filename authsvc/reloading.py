@@ -12,7 +12,9 @@ editor's rename, NFS and a bind mount all look the same to ``stat``.
 
 from __future__ import annotations
 
+import mmap
 import os
+import struct
 import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
@@ -28,8 +30,8 @@ T = TypeVar("T")
 
 POLL_SECONDS = 1.0
 
-# A master that looks every second, and now and then is held up by a load.
-FRESH_SECONDS = 15.0
+# A version is known by the hash of the files' fingerprint, in memory that forks share.
+_VERSION = struct.Struct("q")
 
 _log = structlog.get_logger()
 
@@ -68,8 +70,8 @@ class Reloading(Generic[T]):
     exception is a fault of ours, but costs the new value only, never the old.
     ``retire`` is called with each value that was replaced, after the new one is
     in place; ``measure`` publishes gauges of a value, in each process that has it.
-    ``keep_inherited``: a value from before a fork stays in use also where the
-    files have changed since and can not be used, however long ago it was loaded.
+    ``keep_inherited``: a value from before a fork stays in use also where
+    another process had a newer one and the files can not be used any more.
     ``retry_seconds``, where what was refused may name files that are none of
     ``paths``: it is tried again so often. 0: only when ``paths`` change.
     """
@@ -98,10 +100,11 @@ class Reloading(Generic[T]):
         self._retry_at = 0.0
         self._poll_seconds = poll_seconds
         self._current: T | None = None
-        self._taken_in = 0
         self._seen: Hashable = None
         self._pending: Hashable = None
-        self._looked = time.monotonic()
+        # Which version was taken last: here, and by any process forked from here.
+        self._taken = 0
+        self._newest = mmap.mmap(-1, _VERSION.size)
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -152,14 +155,15 @@ class Reloading(Generic[T]):
         What changed since the last look is taken at once: a worker that is
         forked months after the master loaded must not answer from back then.
         Where it can not be taken, the value from before the fork is the last
-        good one if the master has looked a moment ago. If it has not, there is
-        no value until there is a good one: what was good in between, in workers
-        that are gone, had perhaps a denial more or a token less.
+        good one, unless another worker had taken a newer one. Then there is no
+        value until there is a good one again: what was good in between had
+        perhaps a denial more or a token less.
         """
         if self._thread is not None:
             return
-        if fingerprint(self._paths) != self._seen and not self.reload():
-            self._forget_inherited()
+        behind = self._is_behind()
+        if (behind or fingerprint(self._paths) != self._seen) and not self.reload() and behind:
+            self._forget()
         self._publish()
         self._stop.clear()
         self._thread = threading.Thread(
@@ -174,10 +178,9 @@ class Reloading(Generic[T]):
         file in pieces is given the time to finish.
         """
         now = fingerprint(self._paths)
-        self._looked = time.monotonic()
         if now == self._seen:
             self._pending = None
-            if self.last_error and self._retry_seconds and self._looked >= self._retry_at:
+            if self.last_error and self._retry_seconds and time.monotonic() >= self._retry_at:
                 self.reload()
         elif now == self._pending:
             self._pending = None
@@ -194,7 +197,8 @@ class Reloading(Generic[T]):
 
     def _take(self, value: T) -> None:
         replaced, self._current = self._current, value
-        self._taken_in = os.getpid()
+        self._taken = hash(self._seen)
+        _VERSION.pack_into(self._newest, 0, self._taken)
         self.generation += 1
         self.last_error = None
         metrics.RELOADS.labels(self.part, "success").inc()
@@ -211,10 +215,12 @@ class Reloading(Generic[T]):
         if not (again and error == known):
             _log.error("reload_failed_last_good_kept", part=self.part, error=error)
 
-    def _forget_inherited(self) -> None:
-        looked_ago = time.monotonic() - self._looked
-        if self._keep_inherited or self._taken_in == os.getpid() or looked_ago < FRESH_SECONDS:
-            return
+    def _is_behind(self) -> bool:
+        """Whether another process has taken something that this one has not."""
+        newest: int = _VERSION.unpack_from(self._newest)[0]
+        return newest != self._taken and not self._keep_inherited
+
+    def _forget(self) -> None:
         with self._lock:
             self._current = None
             self.generation = 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import time
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -248,34 +249,37 @@ def test_the_swapped_link_of_a_config_map_is_seen(tmp_path: Path) -> None:
     assert before[1] != after[1]
 
 
-def in_a_worker_forked_later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Let the part find itself in another process, so many seconds after."""
-    later = time.monotonic() + seconds
-    monkeypatch.setattr("authsvc.reloading.os.getpid", lambda: -1)
-    monkeypatch.setattr("authsvc.reloading.time.monotonic", lambda: later)
+def in_a_fork(do: Callable[[], None]) -> None:
+    """Do something in a process forked from this one, and wait for its end."""
+    child = multiprocessing.get_context("fork").Process(target=do)
+    child.start()
+    child.join()
+    assert child.exitcode == 0
 
 
-def test_a_worker_does_not_go_on_from_what_was_good_long_before_it(
-    number: Reloading[int], file: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_worker_does_not_go_on_from_what_others_had_replaced(
+    number: Reloading[int], file: Path
 ) -> None:
     number.load()
+    file.write_text("22")
+    in_a_fork(lambda: None if number.reload() else sys.exit(1))
     file.write_text("broken")
-    in_a_worker_forked_later(monkeypatch, seconds=3600)
 
     number.start()
 
     with pytest.raises(NotReadyError):
         _ = number.current
     assert number.generation == 0
+    file.write_text("333")
+    eventually(lambda: number.generation and number.current == 333, "the mended file is taken")
 
 
-def test_a_worker_goes_on_from_what_its_master_found_good_a_moment_ago(
-    number: Reloading[int], file: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_worker_goes_on_from_what_is_still_the_last_good(
+    number: Reloading[int], file: Path
 ) -> None:
     number.load()
-    number.poll()
+    in_a_fork(lambda: None if number.reload() else sys.exit(1))
     file.write_text("broken")
-    in_a_worker_forked_later(monkeypatch, seconds=2)
 
     number.start()
 

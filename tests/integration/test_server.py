@@ -26,6 +26,9 @@ from tests.parts.authsvc_server import (
 )
 from tests.parts.waiting import eventually
 
+# The master looks at the files about once a second, and takes what two looks saw.
+MASTER_SECONDS = 4.0
+
 GRANTING: dict[str, Any] = {"tokens": TOKENS, "policy": POLICY}
 
 
@@ -275,6 +278,7 @@ def test_a_new_worker_goes_on_from_the_last_good_of_those_before_it(
     server.write_policy("p, user:larry, *, pods, *, *, deny\n")
     eventually(lambda: not server.authenticate("leaver")["authenticated"], "the leaver is out")
     eventually(lambda: server.post("/authorize", asked).json()["status"].get("denied"), "denied")
+    time.sleep(MASTER_SECONDS)  # nothing shows from outside that the master has seen it, too
     server.write_tokens("broken\n")
     server.write_policy("broken\n")
     eventually(lambda: "tokens.csv:1" in server.get("/readyz?verbose").text, "readyz tells it")
