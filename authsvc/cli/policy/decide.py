@@ -10,6 +10,7 @@ from typing import BinaryIO
 import click
 
 from authsvc.cli.policy.options import load_policy, policy_options
+from authsvc.cli.policy.output import Progress
 
 
 @click.command(epilog="Example: authsvc policy decide --policy policy --requests reviews.jsonl")
@@ -24,12 +25,17 @@ from authsvc.cli.policy.options import load_policy, policy_options
 def decide(
     folder: Path | None, model: Path | None, config: Path | None, requests: BinaryIO
 ) -> None:
-    """Print {allowed, denied, reason} for each request, in their order."""
+    """Print {allowed, denied, reason} for each request, in their order.
+
+    Exit status: 0 all are decided, 1 a line is no review, or the policy has errors.
+    """
     from authsvc.policy import requests as wire
 
     evaluator = load_policy(folder, model, config).evaluator
     now = time.time()
     output = sys.stdout.buffer
-    for attributes in wire.read(requests):
-        output.write(wire.render(evaluator.decide(attributes, now)) + b"\n")
-    output.flush()
+    with Progress("deciding", beside=sys.stdout) as progress:
+        for attributes in wire.read(requests):
+            output.write(wire.render(evaluator.decide(attributes, now)) + b"\n")
+            progress.step()
+        output.flush()

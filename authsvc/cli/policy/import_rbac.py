@@ -6,6 +6,8 @@ from typing import TextIO
 
 import click
 
+from authsvc.cli.policy.output import Progress
+
 _EXAMPLE = (
     "Example: kubectl get clusterroles,clusterrolebindings,roles,rolebindings -A -o json"
     " | authsvc policy import-rbac - > policy/rbac.csv"
@@ -23,8 +25,9 @@ def import_rbac(files: tuple[TextIO, ...]) -> None:
     """
     from authsvc.policy.rbac import importer, objects
 
-    found = [item for file in files for item in objects.read(file.read(), file.name)]
-    imported = importer.import_rbac(found)
+    with Progress("importing"):
+        found = [item for file in files for item in objects.read(file.read(), file.name)]
+        imported = importer.import_rbac(found)
     for warning in imported.warnings:
         click.echo(f"warning: {warning}", err=True)
     for error in imported.errors:

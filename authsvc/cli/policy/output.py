@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 import click
 
@@ -86,12 +86,13 @@ def wrap(text: str, columns: int) -> list[str]:
 class Progress:
     """Says what takes so long, from the second second on, on a terminal's stderr.
 
-    ``step`` counts; where there is a total, the share is shown.
+    ``step`` counts. Where results are printed at the same time, ``beside`` is
+    where to: on a terminal they show that it goes on.
     """
 
-    def __init__(self, text: str, total: int = 0) -> None:
+    def __init__(self, text: str, *, beside: TextIO | None = None) -> None:
         self._text = text
-        self._total = total
+        self._shown = sys.stderr.isatty() and not (beside is not None and beside.isatty())
         self._done = 0
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
@@ -101,7 +102,7 @@ class Progress:
         self._done += count
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty():
+        if self._shown:
             self._thread = threading.Thread(target=self._tell, daemon=True)
             self._thread.start()
         return self
@@ -120,16 +121,12 @@ class Progress:
         told = False
         while not self._end.wait(_PATIENCE if not told else 0.2):
             told = True
-            sys.stderr.write(f"\r{self._text}{self._share()} …\x1b[K")
+            count = f" {self._done:,}" if self._done else ""
+            sys.stderr.write(f"\r{self._text}{count} …\x1b[K")
             sys.stderr.flush()
         if told:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
-
-    def _share(self) -> str:
-        if self._total:
-            return f" {100 * self._done // self._total} %"
-        return f" {self._done:,}" if self._done else ""
 
 
 def plural(count: int, what: str) -> str:

@@ -8,18 +8,34 @@ from hypothesis import strategies as st
 
 from authsvc.interfaces import Attributes, UserInfo
 
-VERBS = ("get", "list", "create", "*", "impersonate:user-info")
-GROUPS = ("", "apps", "*", "a.io")
-RESOURCES = ("pods", "pods/log", "pods/*", "*", "*/log", "*/scale", "deployments", "x/y/z", "*/*")
-NAMES = ("a", "b", "a*", "[ab]", "*", "a|b", "x\\")
+VERBS = ("get", "get", "get", "list", "create", "*", "impersonate:user-info")
+GROUPS = ("", "", "", "apps", "*", "a.io")
+RESOURCES = (
+    "pods",
+    "pods",
+    "pods/log",
+    "pods/*",
+    "*",
+    "*/log",
+    "*/scale",
+    "deployments",
+    "x/y/z",
+    "*/*",
+)
+NAMES = ("a", "a", "b", "a*", "[ab]", "*", "a|b", "x\\")
 URLS = ("/a", "/a/*", "/a*", "*", "/", "/a/**", "/[a]", "/a/b", "b*")
-PEOPLE = ("a", "b", "a|b", "role:r", 'x,"y"', "#c", "*", "user:a", " d")
-ROLES = ("r", "s", "t")
-NAMESPACES = ("n", "m")
+PEOPLE = ("a", "a", "a", "a", "b", "a|b", "role:r", 'x,"y"', "#c", "*", "user:a", " d")
+ROLES = ("r", "r", "s")
+NAMESPACES = ("n", "n", "m")
+
+
+# one_of() would not count a branch twice.
+_MOSTLY = st.sampled_from((*[True] * 15, False))
 
 
 def _some(values: tuple[str, ...], most: int = 3) -> st.SearchStrategy[list[str]]:
-    return st.lists(st.sampled_from(values), max_size=most)
+    some = st.lists(st.sampled_from(values), min_size=1, max_size=most)
+    return st.builds(lambda there, listed: listed if there else [], _MOSTLY, some)
 
 
 _RESOURCE_RULE = st.fixed_dictionaries(
@@ -32,13 +48,16 @@ RULES = st.lists(
 )
 
 _NAMED = st.fixed_dictionaries(
-    {"kind": st.sampled_from(("User", "Group", "Group", "Robot")), "name": st.sampled_from(PEOPLE)}
+    {
+        "kind": st.sampled_from(("User", "User", "Group", "Group", "Robot")),
+        "name": st.sampled_from(PEOPLE),
+    }
 )
 _ACCOUNT = st.fixed_dictionaries(
     {"kind": st.just("ServiceAccount"), "name": st.sampled_from(("a", "b"))},
     optional={"namespace": st.sampled_from(NAMESPACES)},
 )
-SUBJECTS = st.lists(st.one_of(_NAMED, _NAMED, _ACCOUNT), max_size=3)
+SUBJECTS = st.lists(st.one_of(_NAMED, _ACCOUNT), max_size=4)
 
 _HOMES = (("ClusterRole", ""), ("Role", "n"), ("Role", "m"))
 _ROLES = st.lists(
@@ -87,16 +106,26 @@ _USER = st.builds(
     st.just({}),
 )
 _VERB = st.sampled_from(VERBS)
-_NO_SELECTOR = st.just(())
-_RESOURCE = st.builds(
-    Attributes,
-    *(_USER, _VERB, st.just(True), st.sampled_from(("", *NAMESPACES))),
-    *(st.sampled_from(GROUPS), st.just("v1")),
-    st.sampled_from(("pods", "pods", "deployments", "*", "x")),
-    st.sampled_from(("", "", "log", "scale", "*", "y/z")),
-    st.sampled_from(("", *NAMES)),
-    *(st.just(""), _NO_SELECTOR, _NO_SELECTOR),
-)
+AIMED = Attributes(UserInfo("a", "", ("a", "b")), "get", True, "n", "", "v1", "pods", "", "a")
+"""What many rules are about; requests differ from it in a field or two."""
+
+
+def _aimed(changes: list[tuple[str, Any]]) -> Attributes:
+    return AIMED._replace(**dict(changes))
+
+
+_FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "user": _USER,
+    "verb": _VERB,
+    "namespace": st.sampled_from(("", *NAMESPACES)),
+    "api_group": st.sampled_from(GROUPS),
+    "resource": st.sampled_from(("deployments", "*", "x")),
+    "subresource": st.sampled_from(("log", "scale", "*", "y/z")),
+    "name": st.sampled_from(("", *NAMES)),
+}
+_RESOURCE = st.lists(
+    st.one_of([st.tuples(st.just(field), value) for field, value in _FIELDS.items()]), max_size=3
+).map(_aimed)
 # Every path begins with a slash: one that does not is only in reviews made by hand.
 _PATHS = st.sampled_from(("/", "/a", "/a/", "/a/b", "/[a]", "/ab", "/*", "/a*"))
 _PATH = st.builds(
