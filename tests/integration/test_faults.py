@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.benchmarks import faults
+from tests.parts import https
 
 # Those under which a connection may end without an answer: their worker is killed.
 _KILLING = {faults.worker_killed}
@@ -25,6 +26,7 @@ _SHORT = (
 )
 
 
+@https.MAY_BE_RESET
 @pytest.mark.xdist_group("faults")
 @pytest.mark.parametrize("fault", _SHORT, ids=lambda fault: fault.__name__)
 def test_a_client_beside_it_gets_every_answer_and_the_right_one(fault: faults.Fault) -> None:

@@ -150,6 +150,7 @@ def takes_connections(server: AuthsvcServer) -> bool:
     return True
 
 
+@https.MAY_BE_RESET
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
 def test_no_request_is_lost_while_workers_go(
     start_authsvc: StartAuthsvc, number: signal.Signals

@@ -135,6 +135,7 @@ def test_a_connection_is_kept_for_the_next_request(server: Served) -> None:
         assert is_granted(connection.post("/authorize", review("/authorize")))
 
 
+@https.MAY_BE_RESET
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
 def test_no_request_is_lost_while_workers_go(server: Served, number: signal.Signals) -> None:
     workers = server.workers()
@@ -214,6 +215,7 @@ def test_a_broken_configuration_on_sighup_leaves_the_workers_alone(server: Serve
     assert grants_all(server)
 
 
+@https.MAY_BE_RESET
 def test_workers_that_die_are_replaced_however_often(server: Served) -> None:
     for _ in range(3):
         (worker,) = server.workers()
