@@ -60,7 +60,7 @@ class TokenServer:
         """Tell the server its grants and endpoints."""
         for grant in grants.ALL:
             self.register_grant(grant)  # type: ignore[attr-defined]  # of the class mixed with
-        self.register_endpoint(RevocationEndpoint)  # type: ignore[attr-defined]
+        self.register_endpoint(RevocationEndpoint)  # type: ignore[attr-defined]  # as above
 
     def get_token_grant(self, request: Any) -> Any:
         """Return the grant that a request asks for, once it is one (RFC 6749 3.2)."""

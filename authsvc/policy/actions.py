@@ -97,7 +97,7 @@ class ActionTable:
             for of in (group, ANY):
                 for part in parts:
                     # Resource is a tuple, and so are its keys: a plain one is faster to make.
-                    pairs += self._resources.get((one, of, part), ())  # type: ignore[call-overload]
+                    pairs += self._resources.get((one, of, part), ())  # type: ignore[call-overload]  # see above
         return pairs
 
     def _remember(self, key: tuple[str, ...], asked: Asked) -> None:

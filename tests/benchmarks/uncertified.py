@@ -43,8 +43,8 @@ def main(file: str, what: str) -> None:
         application = create_app(file)
     if what == "hello":
         # In place of all that is measured.
-        application._asgi = hello.asgi  # type: ignore[assignment]
-        application._wsgi = hello.wsgi  # type: ignore[assignment]
+        application._asgi = hello.asgi  # type: ignore[assignment]  # a function for an object
+        application._wsgi = hello.wsgi  # type: ignore[assignment]  # as above
     if application.settings.server.engine is Engine.GRANIAN:
         _Server(Path(file), application).run()
     else:

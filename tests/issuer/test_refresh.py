@@ -235,7 +235,7 @@ def test_while_the_store_is_down_nothing_is_lost(house: House, tmp_path: Path) -
     token = _log_in(house)
     hog = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
     hog.execute("BEGIN EXCLUSIVE")
-    house.opened._settings = house.opened._settings.__class__(  # type: ignore[attr-defined]
+    house.opened._settings = house.opened._settings.__class__(  # type: ignore[attr-defined]  # of SQLite's store
         tmp_path / "store.db", timeout=0.05
     )
     house.opened.close()

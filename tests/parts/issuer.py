@@ -103,7 +103,7 @@ class House:
 
     def __post_init__(self) -> None:
         keys = self.folder / "keys"
-        self.settings = replace(IssuerSettings(URL, keys), **self.changes)  # type: ignore[arg-type]
+        self.settings = replace(IssuerSettings(URL, keys), **self.changes)  # type: ignore[arg-type]  # any field's
         if not keys.exists():
             self.rotate(0)
         self.opened = self.store or SQLiteStore(SQLiteSettings(self.folder / "store.db"))
