@@ -78,7 +78,7 @@ def check_kind(kind: str, api_version: str, expected_kind: str, versions: tuple[
     Raises:
         InvalidReviewError: another kind or an unknown version.
     """
-    if kind not in {"", expected_kind}:
+    if kind and kind != expected_kind:
         raise InvalidReviewError("kind", f"expected {expected_kind}")
     if not api_version:
         return versions[0]

@@ -16,7 +16,7 @@ search. Casbin's enforcer (``enforcer``) is the judge of this module.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 from authsvc.interfaces import NO_OPINION, Attributes, Decision
@@ -50,17 +50,17 @@ class PolicyIndex:
 
     def decide(self, attributes: Attributes, now: float) -> Decision:
         """Decide a request."""
-        held: _Held = {}
-        hit = self._search(attributes, now, subjects_of(attributes.user), held, None)
+        held: _Held = dict.fromkeys(subjects_of(attributes.user))
+        hit = self._search(attributes, now, held, None)
         return NO_OPINION if hit is None else self._decision(*hit, held)
 
     def explain(self, attributes: Attributes, now: float) -> list[Match]:
         """Return every rule that applies."""
         found: dict[tuple[int, int], Match] = {}
         for place, subject in enumerate(dict.fromkeys(subjects_of(attributes.user))):
-            held: _Held = {}
+            held: _Held = {subject: None}
             hits: list[_Hit] = []
-            self._search(attributes, now, (subject,), held, hits)
+            self._search(attributes, now, held, hits)
             for row, holder in hits:
                 # The search is breadth first: the first way to a rule is a shortest.
                 if (row, place) not in found:
@@ -71,7 +71,6 @@ class PolicyIndex:
         self,
         attributes: Attributes,
         now: float,
-        subjects: Sequence[str],
         held: _Held,
         every: list[_Hit] | None,
     ) -> _Hit | None:
@@ -79,7 +78,7 @@ class PolicyIndex:
 
         Returns the rule that decides: the first deny, or else the first allow.
         With a list for ``every`` rule that applies, fills it and walks to the
-        end. ``held`` notes the way to each role.
+        end. ``held`` has the subjects at first, and then the way to each role.
         """
         live, deny = self._actions.matching(attributes)
         if not live:
@@ -90,8 +89,7 @@ class PolicyIndex:
         find, actions = self._entries.get, self._actions.of_row
         wheres, whiches = self._rows.rules.where, self._rows.rules.which
         allowed: _Hit | None = None
-        held.update(dict.fromkeys(subjects))
-        todo = list(subjects)
+        todo = list(held)
         for holder in todo:
             entry = find(holder)
             if entry is None:

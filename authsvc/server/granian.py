@@ -33,6 +33,7 @@ from granian._granian import SocketHolder
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
+from granian.server import mp
 from granian.server.common import AbstractServer
 from granian.server.mp import MPServer, WorkerProcess
 from prometheus_client import multiprocess
@@ -41,18 +42,14 @@ from authsvc.app import Application, create_app
 from authsvc.errors import AuthsvcError
 from authsvc.interfaces import Lifecycle
 from authsvc.reloading import fingerprint
-from authsvc.server.granian_worker import DRAIN, Carrier, end_with
+from authsvc.server.granian_worker import DRAIN, LINGER_SECONDS, PROMPT_THREADS, Carrier, end_with
 from authsvc.server.probes import Probes
 from authsvc.server.settings import CLOSING_SECONDS
 
 _log = structlog.get_logger()
 
-# For how long a stopping worker goes on answering, so that clients learn of its
-# end with an answer and not by a closed connection.
-LINGER_SECONDS = 1.0
-
-# Threads that nothing which waits for a back end can take.
-_PROMPT_THREADS = 16
+# Granian's longest; see `turns`, which ends what is idle.
+_IDLE_THREAD_SECONDS = 600
 
 # How often it is looked whether the certificates are still those that are served.
 _LOOK_SECONDS = 5.0
@@ -70,6 +67,7 @@ _LOG_CONFIG: dict[str, Any] = {
 class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see pyproject
     """Granian's main process with our configuration."""
 
+    _carrier: Carrier
     wrks: list[WorkerProcess]
     reload_signal: bool
 
@@ -99,7 +97,7 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
         AbstractServer.serve(
             self,
             spawn_target=self._work,
-            target_loader=lambda: Carrier(self._application, self._listeners[0]),
+            target_loader=lambda: self._carrier,
             wrap_loader=False,
         )
 
@@ -107,7 +105,8 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
         self._application = application
         settings = application.settings.server
         self.workers = settings.workers
-        self.blocking_threads = settings.threads + _PROMPT_THREADS
+        self.blocking_threads = settings.threads + PROMPT_THREADS
+        self.blocking_threads_idle_timeout = _IDLE_THREAD_SECONDS
         self.backpressure = settings.max_connections
         # Granian has one time for a header and for what is between requests.
         self.http1_settings = HTTP1Settings(header_read_timeout=int(settings.keep_alive * 1000))
@@ -128,8 +127,11 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
 
     def _work(self, *arguments: Any) -> None:
         application = self._application
-        probes = [Probes(each, application.wsgi_app) for each in self._listeners[1:]]
-        parts: list[Lifecycle] = [application, *probes]
+        main, *others = self._listeners
+        probes = [Probes(each, application.wsgi_app) for each in others]
+        self._carrier = Carrier(application, main)
+        parts: list[Lifecycle] = [application, self._carrier.turns, *probes]
+        mp._wsgi_call_wrap = lambda carrier, *_: carrier  # noqa: SLF001  see `Carrier`
         threading.Thread(target=end_with, args=(self.pid,), daemon=True).start()
         for part in parts:
             part.start()

@@ -1,4 +1,4 @@
-"""A worker of Granian's: what its WSGI application adds to ours, and how it ends."""
+"""A worker of Granian's: how it carries a request to the application, and how it ends."""
 
 from __future__ import annotations
 
@@ -6,42 +6,113 @@ import contextlib
 import os
 import signal
 import socket
+import sys
+import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from authsvc.app import Application
-from authsvc.webhook.wsgi import CLIENT_IS_VERIFIED, Environ, StartResponse
+from authsvc.server.settings import CLOSING_SECONDS
+from authsvc.server.turns import Turns
+from authsvc.webhook.wsgi import BEFORE_WAITING, CLIENT_IS_VERIFIED, Environ
+
+_log = structlog.get_logger()
 
 # Tells a worker that its end is near.
 DRAIN = signal.SIGUSR1
+
+# For how long a stopping worker goes on answering, so that clients learn of its
+# end with an answer and not by a closed connection.
+LINGER_SECONDS = 1.0
+
+# Threads that nothing which waits for a back end can take, and how many of them
+# may wait for bodies that do not come.
+PROMPT_THREADS = 16
+_MOST_LATE = 8
 
 # How often it is looked whether the main process still lives.
 _LOOK_SECONDS = 5.0
 
 
 class Carrier:
-    """A worker's WSGI application."""
+    """What a worker calls for each request, with the protocol to answer by.
+
+    It is in the place of Granian's own step to WSGI, which copies the
+    environment of the process for each request, and has no moment after the
+    answer.
+    """
 
     def __init__(self, application: Application, listener: socket.socket) -> None:
+        settings = application.settings.server
         self._application = application.wsgi_app
         self._listener = listener
-        # By Granian, for every connection: without a certificate there is none.
-        self._is_verified = application.settings.server.tls is not None
         self._draining = False
+        self.turns = Turns(self._replace_me, most_late=_MOST_LATE, patience=settings.body_timeout)
+        self._environ: Environ = {
+            "SCRIPT_NAME": "",
+            "wsgi.errors": sys.stderr,
+            "wsgi.input_terminated": True,
+            "wsgi.multiprocess": True,
+            "wsgi.multithread": True,
+            "wsgi.run_once": False,
+            "wsgi.version": (1, 0),
+            # By Granian, for every connection: without a certificate there is none.
+            CLIENT_IS_VERIFIED: settings.tls is not None,
+            BEFORE_WAITING: self.turns.step_aside,
+        }
         signal.signal(DRAIN, self._drain)
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if self._is_verified:
-            environ[CLIENT_IS_VERIFIED] = True
-        if self._draining:
-            start_response = _announcing_the_end(start_response)
-        return self._application(environ, start_response)
+    def __call__(self, protocol: Any, scope: Environ) -> None:
+        self.turns.took()
+        try:
+            begin = _Beginning()
+            body = b"".join(self._application({**self._environ, **scope}, begin))
+            headers = [*begin.headers, ("connection", "close")] if self._draining else begin.headers
+            protocol.response_bytes(begin.status, headers, body)
+        except BaseException:
+            # Granian answers 500 when it hears of it: this thread must not stand by before.
+            self.turns.step_aside()
+            raise
+        self.turns.done()
 
     def _drain(self, *_: object) -> None:
         self._draining = True
         _stop_accepting(self._listener)
+
+    def _replace_me(self) -> None:
+        """End this worker; the main process begins another in its place.
+
+        Granian has no time for a body and no way to give one up, so clients
+        that send none could otherwise have all threads for good.
+        """
+        if self._draining:
+            return
+        _log.error("worker_ends_bodies_do_not_come")
+        self._drain()
+        threading.Thread(target=_end, daemon=True).start()
+
+
+class _Beginning:
+    """WSGI's ``start_response``."""
+
+    __slots__ = ("headers", "status")
+
+    def __call__(
+        self, status: str, headers: Sequence[tuple[str, str]], _exc_info: object = None
+    ) -> None:
+        self.status = int(status[:3])
+        self.headers = headers
+
+
+def _end() -> None:
+    time.sleep(LINGER_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(CLOSING_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _stop_accepting(listener: socket.socket) -> None:
@@ -58,13 +129,6 @@ def _stop_accepting(listener: socket.socket) -> None:
         with contextlib.suppress(OSError):  # the descriptor that reads the folder is gone by now
             if os.fstat(int(entry.name)).st_ino == inode:
                 os.dup2(nobodys.fileno(), int(entry.name), inheritable=False)
-
-
-def _announcing_the_end(start_response: StartResponse) -> StartResponse:
-    def start(status: str, headers: Sequence[tuple[str, str]], *more: Any) -> Any:
-        return start_response(status, [*headers, ("connection", "close")], *more)
-
-    return start
 
 
 def end_with(parent: int) -> None:

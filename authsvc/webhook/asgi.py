@@ -17,7 +17,14 @@ from concurrent.futures import Executor
 from functools import cache
 from typing import Any
 
-from authsvc.webhook.reviews import Answer, Endpoint, failure, headers_of, too_large
+from authsvc.webhook.reviews import (
+    MAX_OTHER_BODY,
+    Answer,
+    Endpoint,
+    failure,
+    headers_of,
+    too_large,
+)
 
 Scope = dict[str, Any]
 Message = dict[str, Any]
@@ -27,9 +34,6 @@ ASGIApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # The extension of a scope that came through a listener for probes alone.
 PROBES_ONLY = "authsvc.probes_only"
-
-# All that Flask answers is asked with a small form, or with nothing.
-MAX_OTHER_BODY = 64 * 1024
 
 
 class ReviewsApplication:

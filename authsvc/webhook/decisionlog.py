@@ -13,7 +13,6 @@ import select
 import sys
 import threading
 import time
-from collections import deque
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -86,9 +85,7 @@ class DecisionLog:
         self._checked = 0.0
         self._failing = False
         self._lock = threading.Lock()
-        self._lines: deque[bytes] = deque()
-        self._batch: deque[bytes] = deque()
-        self._waiting_bytes = 0
+        self._waiting = bytearray()
         self._max_waiting_bytes = max_waiting_bytes
         self._unwritten = memoryview(b"")
         # Workers share a stdout: a pipe keeps up to PIPE_BUF bytes in one piece
@@ -156,7 +153,7 @@ class DecisionLog:
         self._stop.set()
         thread.join(CLOSE_SECONDS)
         if thread.is_alive() or self._unwritten:
-            lost = len(self._batch) + len(self._lines)
+            lost = bytes(self._unwritten).count(b"\n") + self._waiting.count(b"\n")
             metrics.DECISION_LOG_FAILURES.inc(lost)
             _log.error("decision_log_closed_before_all_was_written", lines_lost=lost)
         elif self._fd is not None:
@@ -164,11 +161,11 @@ class DecisionLog:
             self._fd = None
 
     def _append(self, record: msgspec.Struct) -> None:
-        line = self._encoder.encode(record)
         with self._lock:
-            if self._waiting_bytes < self._max_waiting_bytes:
-                self._lines.append(line)
-                self._waiting_bytes += len(line) + 1
+            waiting = self._waiting
+            if len(waiting) < self._max_waiting_bytes:
+                self._encoder.encode_into(record, waiting, -1)
+                waiting += b"\n"
                 return
         metrics.DECISION_LOG_FAILURES.inc()
 
@@ -195,7 +192,7 @@ class DecisionLog:
         """Write what waits; what could not be written is kept, and goes on where it stopped."""
         try:
             while self._unwritten or self._take():
-                written = os.write(self._descriptor(), self._unwritten)
+                written = os.write(self._descriptor(), self._piece())
                 self._unwritten = self._unwritten[written:]
         except OSError as error:
             if not self._failing:
@@ -207,17 +204,19 @@ class DecisionLog:
             self._failing = False
 
     def _take(self) -> bool:
-        """Take as many lines as are written in one piece."""
-        if not self._batch:
-            with self._lock:
-                self._batch, self._lines, self._waiting_bytes = self._lines, deque(), 0
-        piece = bytearray()
-        while self._batch and len(piece) + len(self._batch[0]) < self._max_piece:
-            piece += self._batch.popleft() + b"\n"
-        if self._batch and not piece:
-            piece += self._batch.popleft() + b"\n"
-        self._unwritten = memoryview(bytes(piece))
-        return bool(piece)
+        """Take all lines that wait."""
+        with self._lock:
+            lines, self._waiting = self._waiting, bytearray()
+        self._unwritten = memoryview(lines)
+        return bool(lines)
+
+    def _piece(self) -> memoryview:
+        """Return as many lines as are written in one piece."""
+        piece = self._unwritten[: self._max_piece]
+        if len(piece) == len(self._unwritten):
+            return piece
+        end = bytes(piece).rfind(b"\n") + 1
+        return piece[:end] if end else piece
 
     def _descriptor(self) -> int:
         """Return what to write to; a file that was moved away or removed is made anew."""

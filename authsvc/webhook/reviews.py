@@ -18,6 +18,9 @@ from authsvc.tallies import Tally
 
 _log = structlog.get_logger()
 
+# All that Flask answers is asked with a small form, or with nothing.
+MAX_OTHER_BODY = 64 * 1024
+
 
 class Answer(NamedTuple):
     """A status code and a JSON body."""

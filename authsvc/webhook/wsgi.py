@@ -8,13 +8,22 @@ threads than that: a slow directory never holds up a SubjectAccessReview.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from http import HTTPStatus
+from io import BytesIO
 from typing import Any
 
 from authsvc.webhook.clientcert import names_of
-from authsvc.webhook.reviews import Answer, Endpoint, failure, headers_of, too_large
+from authsvc.webhook.reviews import (
+    MAX_OTHER_BODY,
+    Answer,
+    Endpoint,
+    failure,
+    headers_of,
+    too_large,
+)
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -23,6 +32,10 @@ WSGIApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
 # What a server sets that lets nobody in whose certificate TLS has not verified,
 # and can not say the certificate's names.
 CLIENT_IS_VERIFIED = "authsvc.client_is_verified"
+
+# What a server sets that wants to hear that a request will wait for a back end,
+# or for anything else but the processor.
+BEFORE_WAITING = "authsvc.before_waiting"
 
 # 503 without Retry-After: the API server tells its user at once; all
 # else it asks again, for seconds.
@@ -57,12 +70,12 @@ class ReviewsWSGI:
             return send(start_response, endpoint.count(self._review(endpoint, environ)))
         if path in self._prompt_paths:
             return self._fallback(environ, start_response)
-        if not self._waiting.acquire(blocking=False):
-            return send(start_response, _BUSY)
-        try:
-            return self._fallback(environ, start_response)
-        finally:
-            self._waiting.release()
+        body = _read(environ, _content_length(environ), MAX_OTHER_BODY)
+        if isinstance(body, Answer):
+            return send(start_response, body)
+        environ |= {"wsgi.input": BytesIO(body), "wsgi.input_terminated": True}
+        with self._wait(environ) as may:
+            return self._fallback(environ, start_response) if may else send(start_response, _BUSY)
 
     def _review(self, endpoint: Endpoint, environ: Environ) -> Answer:
         length = _content_length(environ)
@@ -72,15 +85,27 @@ class ReviewsWSGI:
         body = _read(environ, length, endpoint.max_body)
         if isinstance(body, Answer):
             return body
-        return endpoint.prompt(body) or self._wait_for(endpoint, body)
+        answer = endpoint.prompt(body)
+        if answer is not None:
+            return answer
+        with self._wait(environ) as may:
+            return endpoint.handle(body) if may else _BUSY
 
-    def _wait_for(self, endpoint: Endpoint, body: bytes) -> Answer:
+    @contextmanager
+    def _wait(self, environ: Environ) -> Iterator[bool]:
+        """Wait for a back end, unless too many do already."""
         if not self._waiting.acquire(blocking=False):
-            return _BUSY
+            yield False
+            return
         try:
-            return endpoint.handle(body)
+            environ.get(BEFORE_WAITING, _nobody)()
+            yield True
         finally:
             self._waiting.release()
+
+
+def _nobody() -> None:
+    """Hear that a request will wait."""
 
 
 def client_names(environ: Environ) -> frozenset[str] | None:
@@ -105,6 +130,8 @@ def _read(environ: Environ, length: int | None, limit: int) -> bytes | Answer:
     """Return the body, or the answer to one that is too large or does not come."""
     stream = environ["wsgi.input"]
     if length is not None:
+        if length > limit:
+            return too_large(limit)
         body: bytes = stream.read(length)
         return body if len(body) == length else _NOT_WHOLE
     if not environ.get("wsgi.input_terminated"):

@@ -7,6 +7,10 @@ and TokenReviews answered from the cache; requests a second and p99 with 16
 connections, p50 with one, the processor time that a request costs the workers
 (which a noisy machine changes least), and their memory, idle and afterwards.
 The decision log and metrics are on.
+
+The service and hello run side by side and are asked in turns, round after
+round, so that what else goes on in the machine, and which worker got how many
+of the connections, is the same for both: each figure is the median of its rounds.
 """
 
 from __future__ import annotations
@@ -14,8 +18,10 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 from tests.benchmarks import load, serving
 from tests.benchmarks.load import Load
@@ -37,65 +43,96 @@ class Figures:
     MB of a worker before any load and after it.
     """
 
-    many: Load
+    rate: float
     cost: float
-    one: Load
+    p99: float
+    p50_of_one: float
+    failed: int
     idle: float
     after: float
+
+
+@dataclass(slots=True)
+class _Server:
+    """A server, and what its rounds gave."""
+
+    url: str
+    process: int
+    idle: float
+    many: list[Load] = field(default_factory=list)
+    one: list[Load] = field(default_factory=list)
+    costs: list[float] = field(default_factory=list)
+
+    def round(self, bodies: Path, seconds: float) -> None:
+        """Put load on it, with many connections and with one."""
+        before = serving.processor_seconds(self.process)
+        many = load.run(self.url, bodies, connections=_CONNECTIONS, seconds=seconds)
+        used = serving.processor_seconds(self.process) - before
+        self.many.append(many)
+        self.costs.append(used / (many.rate * seconds) * 1e6)
+        self.one.append(load.run(self.url, bodies, connections=1, seconds=seconds / 2))
+
+    def figures(self) -> Figures:
+        """Return the medians."""
+        return Figures(
+            rate=median(each.rate for each in self.many),
+            cost=median(self.costs),
+            p99=median(each.p99 for each in self.many),
+            p50_of_one=median(each.p50 for each in self.one),
+            failed=sum(each.failed for each in (*self.many, *self.one)),
+            idle=self.idle,
+            after=serving.memory(self.process),
+        )
 
 
 def main() -> None:
     """Measure, print, and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=8.0, help="of load for each figure")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of load, a round")
     parser.add_argument("--rows", type=int, nargs="*", default=[100, 10_000, 100_000])
     parser.add_argument("--engines", nargs="*", default=["Gunicorn", "Granian"])
     options = parser.parse_args()
-    report("reviews", table(options.engines, options.rows, options.seconds))
+    rounds = [options.seconds] * options.rounds
+    report("reviews", table(options.engines, options.rows, rounds))
 
 
-def table(engines: Sequence[str], rows: Sequence[int], seconds: float) -> Table:
+def table(engines: Sequence[str], rows: Sequence[int], rounds: Sequence[float]) -> Table:
     """Measure everything; yields the table's lines."""
     yield _HEAD
     yield "| --- | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |"
     with tempfile.TemporaryDirectory(prefix="authsvc-bench-") as name:
         for engine in engines:
             for number in rows:
-                yield from _measured(Path(name) / f"{engine}-{number}", engine, number, seconds)
+                yield from _measured(Path(name) / f"{engine}-{number}", engine, number, rounds)
 
 
-def _measured(folder: Path, engine: str, rows: int, seconds: float) -> Iterator[str]:
-    port = serving.write(folder, rows, engine)
+def _measured(folder: Path, engine: str, rows: int, rounds: Sequence[float]) -> Iterator[str]:
+    folder.mkdir()
+    ports = {name: serving.write(folder / name, rows, engine) for name in ("hello", "service")}
     for path, bodies in (
         ("/authorize", serving.access_bodies(folder, rows)),
         ("/authenticate", serving.token_bodies(folder)),
     ):
-        url = f"https://127.0.0.1:{port}{path}"
-        figures = {}
-        for name in ("hello", "service"):
-            with serving.served(folder, port, name) as server:
-                idle = serving.memory(server)
+        with ExitStack() as stack:
+            servers = {}
+            for name, port in ports.items():
+                process = stack.enter_context(serving.served(folder / name, port, name))
+                url = f"https://127.0.0.1:{port}{path}"
+                servers[name] = _Server(url, process, serving.memory(process))
                 load.run(url, bodies, connections=_CONNECTIONS, seconds=1)
-                before = serving.processor_seconds(server)
-                many = load.run(url, bodies, connections=_CONNECTIONS, seconds=seconds)
-                used = serving.processor_seconds(server) - before
-                figures[name] = Figures(
-                    many,
-                    used / (many.rate * seconds) * 1e6,
-                    load.run(url, bodies, connections=1, seconds=max(2.0, seconds / 2)),
-                    idle,
-                    serving.memory(server),
-                )
+            for seconds in rounds:
+                for server in servers.values():
+                    server.round(bodies, seconds)
+            figures = {name: server.figures() for name, server in servers.items()}
         hello = figures["hello"]
         for name, each in figures.items():
             what = path.removeprefix("/") if name == "service" else f"hello ({path})"
             yield (
-                f"| {engine} | {what} | {rows:,} | {each.many.rate:,.0f} "
-                f"| {each.many.rate / hello.many.rate:.0%} | {each.cost:.1f} µs "
-                f"| {each.many.p99:.2f} ms "
-                f"| {each.one.p50:.3f} ms | {each.one.p50 - hello.one.p50:+.3f} ms "
-                f"| {each.many.failed + each.one.failed} "
-                f"| {each.idle:.0f} MB | {each.after:.0f} MB |"
+                f"| {engine} | {what} | {rows:,} | {each.rate:,.0f} "
+                f"| {each.rate / hello.rate:.0%} | {each.cost:.1f} µs | {each.p99:.2f} ms "
+                f"| {each.p50_of_one:.3f} ms | {each.p50_of_one - hello.p50_of_one:+.3f} ms "
+                f"| {each.failed} | {each.idle:.0f} MB | {each.after:.0f} MB |"
             )
 
 

@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,27 @@ def _takes_connections(server: Served) -> bool:
     except ConnectionRefusedError:
         return False
     return True
+
+
+@https.MAY_BE_RESET
+def test_clients_that_send_no_body_hold_nobody_up_for_long(server: Served) -> None:
+    before = server.workers()
+    server.reload_with({"server": {"bodyTimeout": "1s"}})
+    eventually(lambda: not server.workers() & before, "the new time holds")
+    body = https.encode(review("/authorize"))
+    beginning = https.head("POST", "/authorize", https.usual(body)) + body[:10]
+    with ExitStack() as stack:
+        for _ in range(150):  # more than there are threads
+            stack.enter_context(server.connect_as_api_server()).send(beginning)
+        eventually(lambda: _is_answered(server), "a client that sends its body is answered", 30)
+    assert grants_all(server)
+
+
+def _is_answered(server: Served) -> bool:
+    try:
+        return is_granted(server.post("/authorize", review("/authorize")))
+    except OSError:  # by a worker that ended
+        return False
 
 
 def test_a_good_configuration_is_taken_whole_on_sighup(server: Served) -> None:

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from authsvc.webhook.asgi import MAX_OTHER_BODY, PROBES_ONLY, Message, Receive, Scope, Send
-from authsvc.webhook.reviews import Answer, ClientCheck, Endpoint
+from authsvc.webhook.asgi import PROBES_ONLY, Message, Receive, Scope, Send
+from authsvc.webhook.reviews import MAX_OTHER_BODY, Answer, ClientCheck, Endpoint
 from tests.webhook.carriers import Connection, application, part, scope
 
 

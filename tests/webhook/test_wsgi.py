@@ -11,8 +11,14 @@ from typing import Any
 
 import pytest
 
-from authsvc.webhook.reviews import Answer, ClientCheck, Endpoint
-from authsvc.webhook.wsgi import CLIENT_IS_VERIFIED, Environ, ReviewsWSGI, StartResponse
+from authsvc.webhook.reviews import MAX_OTHER_BODY, Answer, ClientCheck, Endpoint
+from authsvc.webhook.wsgi import (
+    BEFORE_WAITING,
+    CLIENT_IS_VERIFIED,
+    Environ,
+    ReviewsWSGI,
+    StartResponse,
+)
 
 LIMIT = 100
 
@@ -80,6 +86,33 @@ def test_when_all_that_may_wait_do_only_what_waits_is_refused() -> None:
         assert [future.result() for future in waiting] == [200, 200]
     assert ask(application, b"slow") == 200
     assert ask(application, path="/oauth2/token") == 200
+
+
+def test_a_server_hears_of_a_request_that_waits_and_of_no_other() -> None:
+    heard: list[None] = []
+    hear = {BEFORE_WAITING: lambda: heard.append(None)}
+    directory = Directory()
+    directory.answers.set()
+    application = carrying(directory)
+    ask(application, b"now", more=hear)
+    ask(application, path="/livez", more=hear)
+    assert not heard
+    ask(application, b"slow", more=hear)
+    assert len(heard) == 1
+    ask(application, path="/oauth2/token", more=hear)
+    assert len(heard) == 2
+
+
+def test_what_is_no_review_has_its_body_when_it_is_asked() -> None:
+    def echo(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        body: bytes = environ["wsgi.input"].read()
+        start_response("200 OK" if body == b"a=b" else "400 Bad Request", [])
+        return [body]
+
+    application = ReviewsWSGI({}, echo, waiting=1)
+    assert ask(application, b"a=b", path="/oauth2/token") == 200
+    assert ask(application, b"x" * (MAX_OTHER_BODY + 1), path="/oauth2/token") == 413
+    assert ask(application, b"a", path="/oauth2/token", more={"CONTENT_LENGTH": "2"}) == 408
 
 
 def test_a_body_without_a_length_is_read_where_the_server_ends_it() -> None:

@@ -1,0 +1,108 @@
+"""One thread takes requests while the others stand by: leader and followers (POSA 2).
+
+Threads of one interpreter that all take requests hand its lock to each other for
+every one of them, which costs more than a review does (tests/benchmarks). So one
+thread leads, and takes them all. Another takes its place when it waits: for a
+back end, which it says, or for a client's body, which is noticed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from threading import get_ident
+
+LOOK_SECONDS = 0.01
+# After that much silence the next thread leads, so that the server can end
+# those it no longer needs: it does so with threads that ask for requests.
+_SILENCE_SECONDS = 60.0
+
+
+class Turns:
+    """Says which of many threads takes the next request; a `Lifecycle`.
+
+    A thread says that it ``took`` a request, that it will ``step_aside`` because
+    it waits for a back end, and that it is ``done``, which returns when it is to
+    take another one.
+
+    ``stuck`` is called when more than ``most_late`` threads wait for the body
+    of their request for ``patience`` seconds.
+    """
+
+    def __init__(self, stuck: Callable[[], None], *, most_late: int, patience: float) -> None:
+        self._stuck = stuck
+        self._most_late = most_late
+        self._patience = max(1, int(patience / LOOK_SECONDS))
+        self._silence = int(_SILENCE_SECONDS / LOOK_SECONDS)
+        self._lock = threading.Lock()
+        self._leader: int | None = None
+        self._standing_by: list[tuple[int, threading.Lock]] = []
+        self._reading: dict[int, int] = {}  # when a thread took its request, in looks
+        self._looks = 0
+        self._heard = 0
+        self._stop = threading.Event()
+        self._looking: threading.Thread | None = None
+
+    def took(self) -> None:
+        """Say that this thread has a request."""
+        self._reading[get_ident()] = self._heard = self._looks
+
+    def step_aside(self) -> None:
+        """Say that this thread has read its request and will be a while with it."""
+        me = get_ident()
+        self._reading.pop(me, None)
+        if me == self._leader:
+            self._pass_on(me)
+
+    def done(self) -> None:
+        """Say that this thread's request is answered; stand by while another one leads."""
+        me = get_ident()
+        self._reading.pop(me, None)
+        if me == self._leader:
+            return
+        with self._lock:
+            if self._leader is None:
+                self._leader = me
+                return
+            turn = threading.Lock()
+            turn.acquire()
+            self._standing_by.append((me, turn))
+        turn.acquire()
+
+    def start(self) -> None:
+        """Start looking for threads that wait for a body, once per process."""
+        if self._looking is None:
+            self._stop.clear()
+            self._looking = threading.Thread(target=self._look, name="turns", daemon=True)
+            self._looking.start()
+
+    def close(self) -> None:
+        """Stop looking."""
+        thread, self._looking = self._looking, None
+        if thread is not None:
+            self._stop.set()
+            thread.join()
+
+    def _look(self) -> None:
+        while not self._stop.wait(LOOK_SECONDS):
+            self._looks += 1
+            leader = self._leader
+            if leader is not None and self._is_silent(leader):
+                self._heard = self._looks
+                self._pass_on(leader)
+            late = self._looks - self._patience
+            if sum(took < late for took in tuple(self._reading.values())) > self._most_late:
+                self._stuck()
+
+    def _is_silent(self, leader: int) -> bool:
+        waits_for_a_body = self._reading.get(leader, self._looks) < self._looks - 1
+        return waits_for_a_body or self._heard < self._looks - self._silence
+
+    def _pass_on(self, leader: int) -> None:
+        with self._lock:
+            if self._leader != leader:
+                return
+            self._leader = None
+            if self._standing_by:
+                self._leader, turn = self._standing_by.pop()
+                turn.release()

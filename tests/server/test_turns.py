@@ -1,0 +1,164 @@
+"""Whose turn it is: a pool of threads, as a server has one, that take requests from a queue."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+
+import pytest
+
+from authsvc.server import turns
+from authsvc.server.turns import LOOK_SECONDS, Turns
+from tests.parts.waiting import eventually
+
+Request = Callable[[], object]
+
+THREADS = 8
+
+
+class Pool:
+    """Threads that ask for requests whenever it is their turn."""
+
+    def __init__(self, rules: Turns) -> None:
+        self.turns = rules
+        self.answered: list[int] = []
+        self._requests: SimpleQueue[Request | None] = SimpleQueue()
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(THREADS)]
+
+    def ask(self, request: Request = lambda: None) -> None:
+        self._requests.put(request)
+
+    def settle(self) -> int:
+        """Ask until every thread but one stands by; returns that one."""
+        at_once = threading.Barrier(THREADS)
+        for thread in self._threads:
+            thread.start()
+        for _ in self._threads:
+            self.ask(at_once.wait)
+        eventually(lambda: len(self.answered) == THREADS, "each thread has had a request")
+        self.ask()
+        eventually(lambda: len(self.answered) == THREADS + 1, "one goes on")
+        return self.answered[-1]
+
+    def _run(self) -> None:
+        while (request := self._requests.get()) is not None:
+            self.turns.took()
+            request()
+            self.answered.append(threading.get_ident())
+            self.turns.done()
+
+
+@contextmanager
+def pool(
+    *, stuck: Callable[[], None] = lambda: None, most_late: int = THREADS, patience: float = 60
+) -> Iterator[Pool]:
+    rules = Turns(stuck, most_late=most_late, patience=patience)
+    rules.start()
+    try:
+        yield Pool(rules)
+    finally:
+        rules.close()
+
+
+def test_one_thread_takes_all_requests() -> None:
+    with pool() as threads:
+        leader = threads.settle()
+        for _ in range(1000):
+            threads.ask()
+        eventually(lambda: len(threads.answered) == THREADS + 1001, "all are answered")
+        assert set(threads.answered[THREADS:]) == {leader}
+
+
+def test_another_leads_while_a_thread_waits_for_a_back_end() -> None:
+    answers = threading.Event()
+
+    def slow() -> None:
+        threads.turns.step_aside()
+        assert answers.wait(20)
+
+    with pool() as threads:
+        leader = threads.settle()
+        seen = len(threads.answered)
+        threads.ask(slow)
+        for _ in range(10):
+            threads.ask()
+        eventually(lambda: len(threads.answered) == seen + 10, "the others are answered")
+        assert len(set(threads.answered[seen:])) == 1
+        assert leader not in threads.answered[seen:]
+        answers.set()
+        eventually(lambda: threads.answered[-1] == leader, "and so is the slow one")
+
+
+def test_another_leads_while_a_thread_waits_for_a_body() -> None:
+    comes = threading.Event()
+    with pool() as threads:
+        leader = threads.settle()
+        seen = len(threads.answered)
+        threads.ask(lambda: comes.wait(20))
+        threads.ask()
+        eventually(lambda: len(threads.answered) == seen + 1, "the next is answered")
+        assert threads.answered[-1] != leader
+        comes.set()
+        eventually(lambda: threads.answered[-1] == leader, "and so is the late one")
+
+
+def test_all_are_answered_when_every_thread_but_one_waits_and_comes_back() -> None:
+    answers = threading.Event()
+
+    def slow() -> None:
+        threads.turns.step_aside()
+        assert answers.wait(20)
+
+    with pool() as threads:
+        threads.settle()
+        for _ in range(THREADS - 1):
+            threads.ask(slow)
+        for _ in range(100):
+            threads.ask()
+        eventually(lambda: len(threads.answered) == THREADS + 101, "the last thread answers")
+        answers.set()
+        eventually(lambda: len(threads.answered) == THREADS * 2 + 100, "the others come back")
+        for _ in range(100):
+            threads.ask()
+        eventually(lambda: len(threads.answered) == THREADS * 2 + 200, "and one leads")
+
+
+def test_after_a_silence_the_next_thread_leads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "_SILENCE_SECONDS", 5 * LOOK_SECONDS)
+    with pool() as threads:
+        threads.settle()
+        # Each silence lets one more thread ask for requests, which is how a pool ends them.
+        time.sleep(20 * LOOK_SECONDS)
+        at_once = threading.Barrier(2)
+        for _ in range(2):
+            threads.ask(at_once.wait)
+        eventually(lambda: len(threads.answered) == THREADS + 3, "two threads have taken one each")
+
+
+@pytest.mark.parametrize(("late", "told"), [(2, False), (3, True)])
+def test_it_is_told_when_too_many_bodies_do_not_come(*, late: int, told: bool) -> None:
+    comes, stuck = threading.Event(), threading.Event()
+    with pool(stuck=stuck.set, most_late=2, patience=5 * LOOK_SECONDS) as threads:
+        threads.settle()
+        for _ in range(late):
+            threads.ask(lambda: comes.wait(20))
+        assert stuck.wait(20 if told else 50 * LOOK_SECONDS) is told
+        comes.set()
+
+
+def test_a_wait_for_a_back_end_is_not_one_for_a_body() -> None:
+    answers, stuck = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        threads.turns.step_aside()
+        assert answers.wait(20)
+
+    with pool(stuck=stuck.set, most_late=2, patience=5 * LOOK_SECONDS) as threads:
+        threads.settle()
+        for _ in range(3):
+            threads.ask(slow)
+        assert not stuck.wait(50 * LOOK_SECONDS)
+        answers.set()
