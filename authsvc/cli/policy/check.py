@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from authsvc.cli.policy.options import find, policy_options
+from authsvc.cli.policy.options import find, policy_argument, policy_options
 from authsvc.cli.policy.output import Progress, plural, style, width, wrap
 
 if TYPE_CHECKING:
@@ -34,9 +34,10 @@ class _Line(NamedTuple):
 
 
 @click.command(
-    epilog="Example: authsvc policy check --strict --ignore escalation --ignore unbound-role"
+    epilog="Example: authsvc policy check policy --strict --ignore escalation --ignore unbound-role"
 )
 @policy_options
+@policy_argument
 @click.option("--strict", is_flag=True, help="Let warnings make the exit status 1 as well.")
 @click.option(
     "--ignore",

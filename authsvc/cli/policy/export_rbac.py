@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.policy.options import load_rows, policy_options
+from authsvc.cli.policy.options import load_rows, policy_argument, policy_options
 from authsvc.cli.policy.output import plural
 
 if TYPE_CHECKING:
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 @click.command(
     "export-rbac",
-    epilog="Example: authsvc policy export-rbac --policy policy | kubectl diff -f -",
+    epilog="Example: authsvc policy export-rbac policy | kubectl diff -f -",
 )
 @policy_options
+@policy_argument
 @click.option("--force", is_flag=True, help="Leave out what does not fit, with a comment on each.")
 def export_rbac(
     folder: Path | None, model: Path | None, config: Path | None, *, force: bool

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.policy.options import find, policy_options
+from authsvc.cli.policy.options import find, policy_argument, policy_options
 from authsvc.cli.policy.output import plural, style
 
 if TYPE_CHECKING:
     from authsvc.policy import Rows
 
 
-@click.command("format", epilog="Example: authsvc policy format --policy policy --check --diff")
+@click.command("format", epilog="Example: authsvc policy format policy --check --diff")
 @policy_options
+@policy_argument
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 where something would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; print what would change.")
 @click.option("--sort", is_flag=True, help="Sort rows, too, between comments and blank lines.")

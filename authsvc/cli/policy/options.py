@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -39,6 +40,19 @@ def policy_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def policy_argument(command: Callable[..., None]) -> Callable[..., None]:
+    """Take ``FOLDER`` as an argument as well: for commands that are about a policy and no more."""
+
+    @click.argument("argument", metavar="[FOLDER]", required=False, type=click.Path(path_type=Path))
+    @wraps(command)
+    def taking(argument: Path | None, folder: Path | None, **options: Any) -> None:
+        if argument is not None and folder is not None:
+            raise click.UsageError("FOLDER and --policy are two answers to one question")
+        command(folder=folder if argument is None else argument, **options)
+
+    return taking
 
 
 def question_options(command: F) -> F:
@@ -123,7 +137,7 @@ def find(folder: Path | None, model: Path | None, config: Path | None) -> tuple[
     if config is None:
         return folder or Path("policy"), model
     if folder is not None or model is not None:
-        raise click.UsageError("--config says which policy; leave out --policy and --model")
+        raise click.UsageError("--config says which policy and model; name no others")
     from authsvc.config import load
 
     settings = load(config).authorization
