@@ -15,18 +15,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from authsvc.authn.checks import (
-    Explanation,
-    Refused,
-    Report,
-    bound_audiences,
-    explanation,
-    verdict,
-)
+from authsvc.authn.checks import Refused, Report, bound_audiences
 from authsvc.authn.claims import map_user
 from authsvc.authn.forge.api import ForgeAPI, text_at
 from authsvc.authn.forge.settings import GitHubSettings
-from authsvc.authn.http import HTTPClient
+from authsvc.authn.provider import ProviderAuthenticator
 from authsvc.authn.routing import Route, route_prefix
 from authsvc.authn.secrets import secret_in
 from authsvc.errors import BackendError
@@ -41,47 +34,26 @@ Team = tuple[str, str]
 """An organisation's login and a team's slug."""
 
 
-class GitHubAuthenticator:
-    """Knows the members of organisations by their GitHub tokens.
-
-    ``files``: what it follows; they are to be loaded before the first token.
-    """
+class GitHubAuthenticator(ProviderAuthenticator):
+    """Knows the members of organisations by their GitHub tokens."""
 
     def __init__(
         self, settings: GitHubSettings, name: str = "github", clock: Callable[[], float] = time.time
     ) -> None:
         """Prepare; nobody is asked yet. ``clock`` gives seconds since the epoch."""
+        super().__init__(settings.http, name)
         self._settings = settings
-        self._name = name
-        self._http = HTTPClient(settings.http, name)
         self._api = ForgeAPI(settings.url, self._http, settings.stale_while_limited, clock)
         self._organizations = {each.casefold() for each in settings.organizations}
         self._prefixes = _PERSONAL + (_OF_APPS if settings.app else ())
         self._secret: Reloading[str] | None = None
         if settings.app is not None:
             self._secret = secret_in(settings.app.client_secret_file, name)
-        self.files: tuple[Reloading[Any], ...] = (self._secret,) if self._secret else ()
+            self.files = (self._secret,)
 
     def route(self, token: str) -> Route:
         """Take personal access tokens, and those of apps where one is configured."""
         return route_prefix(token, self._prefixes)
-
-    def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:
-        """Return whose token this is, or None for nobody's and for those in no organisation."""
-        if not self.route(token).takes:
-            return None
-        return verdict(self._name, lambda report: self._authenticate(token, audiences, report))
-
-    def explain(self, token: str, audiences: Sequence[str]) -> Explanation:
-        """Authenticate the token and tell each step."""
-        return explanation(lambda report: self._authenticate(token, audiences, report))
-
-    def start(self) -> None:
-        """There is nothing to start: connections are opened as they are needed."""
-
-    def close(self) -> None:
-        """Close connections."""
-        self._http.close()
 
     def _authenticate(self, token: str, audiences: Sequence[str], report: Report) -> Identity:
         deadline = self._http.deadline()

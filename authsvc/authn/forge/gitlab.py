@@ -10,40 +10,28 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from authsvc.authn.checks import (
-    Explanation,
-    Refused,
-    Report,
-    bound_audiences,
-    explanation,
-    verdict,
-)
+from authsvc.authn.checks import Refused, Report, bound_audiences
 from authsvc.authn.claims import map_user
 from authsvc.authn.forge.api import ForgeAPI, text_at
 from authsvc.authn.forge.settings import GitLabSettings
-from authsvc.authn.http import HTTPClient
+from authsvc.authn.provider import ProviderAuthenticator
 from authsvc.authn.routing import Route, route_prefix
 from authsvc.interfaces import Identity
-from authsvc.reloading import Reloading
 
 # An OAuth access token is 64 hexadecimal digits, without a prefix.
 _OF_APPLICATIONS = re.compile(r"[0-9a-f]{64}")
 
 
-class GitLabAuthenticator:
+class GitLabAuthenticator(ProviderAuthenticator):
     """Knows the members of groups by their GitLab tokens."""
-
-    files: tuple[Reloading[Any], ...] = ()
 
     def __init__(
         self, settings: GitLabSettings, name: str = "gitlab", clock: Callable[[], float] = time.time
     ) -> None:
         """Prepare; nobody is asked yet. ``clock`` gives seconds since the epoch."""
+        super().__init__(settings.http, name)
         self._settings = settings
-        self._name = name
-        self._http = HTTPClient(settings.http, name)
         self._api = ForgeAPI(settings.url, self._http, settings.stale_while_limited, clock)
 
     def route(self, token: str) -> Route:
@@ -51,23 +39,6 @@ class GitLabAuthenticator:
         if self._settings.application_ids and _OF_APPLICATIONS.fullmatch(token):
             return Route(True, "it looks like a token of an OAuth application")
         return route_prefix(token, self._settings.token_prefixes)
-
-    def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:
-        """Return whose token this is, or None for nobody's and for those in no such group."""
-        if not self.route(token).takes:
-            return None
-        return verdict(self._name, lambda report: self._authenticate(token, audiences, report))
-
-    def explain(self, token: str, audiences: Sequence[str]) -> Explanation:
-        """Authenticate the token and tell each step."""
-        return explanation(lambda report: self._authenticate(token, audiences, report))
-
-    def start(self) -> None:
-        """There is nothing to start: connections are opened as they are needed."""
-
-    def close(self) -> None:
-        """Close connections."""
-        self._http.close()
 
     def _authenticate(self, token: str, audiences: Sequence[str], report: Report) -> Identity:
         deadline = self._http.deadline()

@@ -12,14 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from authsvc.authn.checks import (
-    Explanation,
-    Refused,
-    Report,
-    bound_audiences,
-    explanation,
-    verdict,
-)
+from authsvc.authn.checks import Refused, Report, bound_audiences
 from authsvc.authn.claims import (
     check_audience,
     check_claims,
@@ -28,9 +21,10 @@ from authsvc.authn.claims import (
     find,
     map_user,
 )
-from authsvc.authn.http import HTTPClient, Response
+from authsvc.authn.http import Response
 from authsvc.authn.introspection.client import client_for
 from authsvc.authn.introspection.settings import IntrospectionSettings
+from authsvc.authn.provider import ProviderAuthenticator
 from authsvc.authn.routing import (
     Route,
     Shape,
@@ -42,11 +36,8 @@ from authsvc.errors import BackendError
 from authsvc.interfaces import Identity
 
 
-class IntrospectionAuthenticator:
-    """Knows the holders of one provider's opaque tokens.
-
-    ``files``: what it follows; they are to be loaded before the first token.
-    """
+class IntrospectionAuthenticator(ProviderAuthenticator):
+    """Knows the holders of one provider's opaque tokens."""
 
     def __init__(
         self,
@@ -55,10 +46,9 @@ class IntrospectionAuthenticator:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Prepare; nobody is asked yet. ``clock`` gives seconds since the epoch."""
+        super().__init__(settings.http, name)
         self._settings = settings
-        self._name = name
         self._clock = clock
-        self._http = HTTPClient(settings.http, name)
         self._client = client_for(settings.client, settings.url, name)
         self.files = self._client.files
         self._wanted = _claims_wanted(settings)
@@ -75,23 +65,6 @@ class IntrospectionAuthenticator:
         if settings.token_prefixes:
             return route_prefix(token, settings.token_prefixes)
         return Route(shape is Shape.OPAQUE, f"it is {shape.value}")
-
-    def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:
-        """Return whose token this is, or None when the provider does not say it is good for us."""
-        if not self.route(token).takes:
-            return None
-        return verdict(self._name, lambda report: self._authenticate(token, audiences, report))
-
-    def explain(self, token: str, audiences: Sequence[str]) -> Explanation:
-        """Authenticate the token and tell each step."""
-        return explanation(lambda report: self._authenticate(token, audiences, report))
-
-    def start(self) -> None:
-        """There is nothing to start: connections are opened as they are needed."""
-
-    def close(self) -> None:
-        """Close connections."""
-        self._http.close()
 
     def _authenticate(self, token: str, audiences: Sequence[str], report: Report) -> Identity:
         deadline = self._http.deadline()

@@ -11,22 +11,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from authsvc.authn.checks import (
-    Explanation,
-    Refused,
-    Report,
-    bound_audiences,
-    explanation,
-    verdict,
-)
+from authsvc.authn.checks import Refused, Report, bound_audiences
 from authsvc.authn.claims import check_audience, check_claims, check_times, check_user, map_user
-from authsvc.authn.http import HTTPClient
 from authsvc.authn.oidc.jws import Verifier
 from authsvc.authn.oidc.keys import ProviderKeys
 from authsvc.authn.oidc.settings import OIDCSettings, TokenType
+from authsvc.authn.provider import ProviderAuthenticator
 from authsvc.authn.routing import Route, route_issuer
 from authsvc.interfaces import Identity
-from authsvc.reloading import Reloading
 
 _ACCESS_TOKEN = {"at+jwt", "application/at+jwt"}  # RFC 9068 2.1
 # Other kinds of JWT that a provider signs with the same keys, such as
@@ -35,35 +27,22 @@ _CREDENTIAL = {"", "jwt", "application/jwt", *_ACCESS_TOKEN}
 _ESSENTIAL_IN_ACCESS_TOKENS = ("sub", "client_id", "iat", "jti")  # RFC 9068 2.2
 
 
-class OIDCAuthenticator:
+class OIDCAuthenticator(ProviderAuthenticator):
     """Knows the people of one OpenID Connect provider by its JWTs."""
-
-    files: tuple[Reloading[Any], ...] = ()
 
     def __init__(
         self, settings: OIDCSettings, name: str = "oidc", clock: Callable[[], float] = time.time
     ) -> None:
         """Prepare; nothing is fetched yet. ``clock`` gives seconds since the epoch."""
+        super().__init__(settings.http, name)
         self._settings = settings
-        self._name = name
         self._clock = clock
         self._verifier = Verifier(settings.algorithms)
-        self._client = HTTPClient(settings.http, name)
-        self._keys = ProviderKeys(settings, self._client, name)
+        self._keys = ProviderKeys(settings, self._http, name)
 
     def route(self, token: str) -> Route:
         """Take JWTs that name this issuer."""
         return route_issuer(token, self._settings.issuer)
-
-    def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:
-        """Return whose token this is, or None when it is not a good token of this issuer."""
-        if not self.route(token).takes:
-            return None
-        return verdict(self._name, lambda report: self._authenticate(token, audiences, report))
-
-    def explain(self, token: str, audiences: Sequence[str]) -> Explanation:
-        """Authenticate the token and tell each step."""
-        return explanation(lambda report: self._authenticate(token, audiences, report))
 
     def start(self) -> None:
         """Fetch keys, and keep them fresh."""
@@ -72,7 +51,7 @@ class OIDCAuthenticator:
     def close(self) -> None:
         """Stop fetching keys."""
         self._keys.close()
-        self._client.close()
+        super().close()
 
     def _authenticate(self, token: str, audiences: Sequence[str], report: Report) -> Identity:
         parts = self._verifier.read(token)
