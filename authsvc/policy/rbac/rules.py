@@ -2,8 +2,8 @@
 
 RBAC compares strings, with these exceptions and no others: ``*`` alone is every
 verb, group, resource or URL; ``*/scale`` is every resource's scale; a URL that
-ends in ``*`` is a prefix. So ``pods/*`` in RBAC is a subresource named ``*``,
-which is why cells are built here rather than copied.
+ends in stars is a prefix, so ``**`` is every URL as well. But ``pods/*`` in RBAC
+is a subresource named ``*``, which is why cells are built here, not copied.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ def _what(group: str, resource: str) -> str:
 def _url_rows(urls: Iterable[str], may: str) -> Iterator[Cells | Pointless]:
     cells = []
     for url in urls:
-        if url == "*":
-            cells.append("/*")
+        if url and not url.strip("*"):
+            cells.append("/*")  # an API server's paths all begin with a slash
         elif not url.startswith("/"):
             yield Pointless(f"no path begins like {url!r}")
         elif url.endswith("*"):

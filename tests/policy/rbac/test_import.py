@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from authsvc.errors import InvalidConfigurationError
-from authsvc.interfaces import Attributes, Effect
+from authsvc.interfaces import Attributes, Effect, UserInfo
 from authsvc.policy import Evaluator, compile_rows, read_text, requests
 from authsvc.policy.rbac.importer import Imported, import_rbac
 from authsvc.policy.rbac.objects import read
@@ -109,6 +109,29 @@ def test_each_row_stands_below_a_comment_that_says_where_it_came_from() -> None:
         "\n# ClusterRoleBinding binding\n"
         "g, user:alice, role:pod-reader, *\n"
     )
+
+
+@pytest.mark.parametrize("url", ["*", "**", "/*", "/**"])
+def test_a_url_of_stars_alone_is_every_path_of_an_api_server(url: str) -> None:
+    rule = {"verbs": ["get"], "nonResourceURLs": [url]}
+    result = imported(cluster_role("r", rule), bound("r", ALICE))
+
+    ours = evaluator(result.text)
+
+    assert result.warnings == ()
+    assert "p, role:r, *, /*, *, get, allow\n" in result.text
+    for path in ("/", "/a", "/a/b", "//"):
+        request = Attributes(UserInfo("alice"), "get", False, path=path)
+        assert ours.decide(request, 0.0).effect is Effect.ALLOW
+
+
+def test_a_path_without_a_slash_is_left_to_rbac_itself() -> None:
+    rule = {"verbs": ["get"], "nonResourceURLs": ["*"]}
+    objects = [cluster_role("r", rule), bound("r", ALICE)]
+    by_hand = Attributes(UserInfo("alice"), "get", False, path="healthz")
+
+    assert oracle.allowed(objects, by_hand)
+    assert evaluator(imported(*objects).text).decide(by_hand, 0.0).effect is Effect.NO_OPINION
 
 
 def test_aggregated_roles_that_nobody_filled_are_gathered_through_one_another() -> None:
