@@ -108,7 +108,7 @@ class AccessTokens:
         try:
             algorithms = _Algorithms(algorithms=[key.algorithm])
             claims = jwt.decode(token, key.key, registry=algorithms).claims
-        except (JoseError, ValueError):
+        except (JoseError, ValueError, RecursionError):
             return None
         return self._validate(claims)
 
@@ -151,6 +151,6 @@ def _header(token: str) -> Mapping[str, object]:
     head, dot, _ = token.partition(".")
     try:
         header = msgspec.json.decode(urlsafe_b64decode(head + "=" * (-len(head) % 4)))
-    except (ValueError, msgspec.DecodeError):
+    except (ValueError, msgspec.DecodeError, RecursionError):  # the last for what is nested deep
         return {}
     return header if dot and isinstance(header, dict) else {}

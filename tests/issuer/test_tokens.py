@@ -6,7 +6,7 @@ import base64
 import json
 
 import pytest
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.jwk import ECKey, OctKey
 
 from authsvc.interfaces import UserInfo
@@ -176,3 +176,18 @@ def test_a_token_that_brings_its_own_key_is_nobodys(house: House) -> None:
 )
 def test_what_is_no_token_is_nobodys(house: House, token: str) -> None:
     assert house.issuer.tokens.verify(token) is None
+
+
+def test_a_header_nested_deeper_than_is_read_is_nobodys(house: House) -> None:
+    header, _, _ = _parts(house.issuer.tokens.sign(_token(house)))
+    deep = json.dumps(header)[:-1].encode() + b', "x": ' + b"[" * 11_000
+
+    assert house.issuer.tokens.verify(f"{_part(deep)}.e30.AA") is None
+
+
+def test_claims_nested_deeper_than_are_read_are_nobodys(house: House) -> None:
+    key = house.issuer.keys.current.signing(house.clock())
+    header = {"typ": "at+jwt", "alg": key.algorithm, "kid": key.kid}
+    deep = jws.serialize_compact(header, b"[" * 11_000, key.key, algorithms=[key.algorithm])
+
+    assert house.issuer.tokens.verify(deep) is None
