@@ -149,8 +149,9 @@ def client_names(scope: Scope) -> frozenset[str] | None:
 def _content_length(scope: Scope) -> int | None:
     for name, value in scope["headers"]:
         if name == b"content-length":
-            # The server has checked that it is a number (RFC 9112 6.3).
-            return int(value)
+            # The server has checked that it is a number (RFC 9112 6.3), but it may
+            # begin with more zeros than Python converts.
+            return int(value.lstrip(b"0") or 0)
     return None
 
 

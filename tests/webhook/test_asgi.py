@@ -85,6 +85,13 @@ def test_an_endless_body_is_cut_off_at_the_limit() -> None:
     assert connection.got.headers["connection"] == "close"
 
 
+def test_a_length_may_begin_with_more_zeros_than_python_converts() -> None:
+    connection = Connection(part(b"now"))
+    asked = scope(headers=[(b"content-length", b"0" * 5000 + b"3")])
+    asyncio.run(application(endpoint())(asked, connection.receive, connection.send))
+    assert connection.got.status == 200
+
+
 def test_a_body_that_does_not_come_is_given_up() -> None:
     connection = Connection(part(b"{", more=True), then_silent=True)
     reviews = application(endpoint(), body_timeout=0.01)

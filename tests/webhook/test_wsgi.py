@@ -139,6 +139,11 @@ def test_a_length_that_is_no_number_is_none(length: str) -> None:
     assert ask(carrying(directory), b"x" * 200, more={"CONTENT_LENGTH": length}) == 200
 
 
+def test_a_length_may_begin_with_more_zeros_than_python_converts() -> None:
+    length = "0" * 5000 + "3"
+    assert ask(carrying(Directory()), b"now", more={"CONTENT_LENGTH": length}) == 200
+
+
 def test_a_body_that_ends_too_early_is_refused() -> None:
     assert ask(carrying(Directory()), b"now", more={"CONTENT_LENGTH": "4"}) == 408
 
