@@ -20,8 +20,6 @@ import math
 import multiprocessing
 import os
 import signal
-import socket
-import sys
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -43,6 +41,7 @@ from authsvc.errors import AuthsvcError
 from authsvc.interfaces import Lifecycle
 from authsvc.reloading import fingerprint
 from authsvc.server.granian_worker import DRAIN, LINGER_SECONDS, PROMPT_THREADS, Carrier, end_with
+from authsvc.server.listeners import BACKLOG, addresses, listen, tell, tell_kept
 from authsvc.server.probes import Probes
 from authsvc.server.settings import CLOSING_SECONDS
 
@@ -55,7 +54,6 @@ _IDLE_THREAD_SECONDS = 600
 _LOOK_SECONDS = 5.0
 _SHORT_LIFE_SECONDS = 1.0
 
-_BACKLOG = 2048
 _PROTOCOLS = {"VersionTLS12": SSLProtocols.tls12, "VersionTLS13": SSLProtocols.tls13}
 _LOG_CONFIG: dict[str, Any] = {
     "handlers": {},
@@ -82,9 +80,9 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
             log_dictconfig=_LOG_CONFIG,
         )
         self._file = file
-        self._listeners = [
-            _listen(address) for address in (settings.bind, settings.probes_bind) if address
-        ]
+        self._bind = addresses(settings)
+        self._listeners = [listen(address) for address in self._bind]
+        tell(self._listeners, tls=settings.tls is not None)
         self._configure(application)
 
     def run(self) -> None:
@@ -146,7 +144,7 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
     def _init_shared_socket(self) -> None:
         """Share the listener. Granian has one per worker: what waits in it goes with it."""
         self._ssp = self._sso = None
-        self._shd = SocketHolder(self._listeners[0].fileno(), False, _BACKLOG)
+        self._shd = SocketHolder(self._listeners[0].fileno(), False, BACKLOG)
 
     def _drop_shared_socket(self) -> None:
         for listener in self._listeners:
@@ -184,13 +182,15 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
     def _reload(self, spawn_target: Any, target_loader: Any) -> None:
         """Replace the workers, on SIGHUP, if there is something good to replace them by."""
         try:
-            self._configure(create_app(self._file))
+            application = create_app(self._file)
         except AuthsvcError as error:
             _log.error("reload_failed_last_good_kept", part="server", error=str(error))
             return
         except Exception:  # noqa: BLE001  a fault of ours must not end what works
             _log.error("reload_crashed", part="server", exc_info=True)
             return
+        tell_kept(self._bind, application.settings.server)
+        self._configure(application)
         before, self.wrks = self.wrks, []
         self._spawn_workers(spawn_target, target_loader)
         self._end(before)
@@ -232,16 +232,3 @@ def _forget(workers: Iterable[WorkerProcess]) -> None:
     """Drop what ended processes had to say about themselves from the metrics."""
     for worker in workers:
         multiprocess.mark_process_dead(worker.inner.pid)  # type: ignore[no-untyped-call]  # untyped there
-
-
-def _listen(address: str) -> socket.socket:
-    host, _, port = address.rpartition(":")
-    try:
-        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
-        family, *_, place = found[0]
-        listener = socket.create_server(place[:2], family=family, backlog=_BACKLOG)
-    except OSError as error:
-        sys.exit(f"error: cannot listen on {address}: {error.strerror}")
-    # Several processes wait on it: one that finds it empty must not wait inside.
-    listener.setblocking(False)
-    return listener

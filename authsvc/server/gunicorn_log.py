@@ -17,6 +17,11 @@ class Logger(GunicornLogger):  # type: ignore[misc]  # gunicorn ships no types
         self.access_log.handlers.clear()
         self.access_log.disabled = True
 
+    def info(self, msg: str, *arguments: Any, **keywords: Any) -> None:
+        """Leave out where it listens: gunicorn knows nothing of our TLS, see `listeners.tell`."""
+        if not msg.startswith("Listening at"):
+            super().info(msg, *arguments, **keywords)
+
     @property
     def access_log_enabled(self) -> bool:
         """Say so without looking it up at each request."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import structlog
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.sock import create_sockets
 
 from authsvc.app import Application, create_app
 from authsvc.errors import AuthsvcError
+from authsvc.server.listeners import addresses, listen, tell_kept
 from authsvc.server.settings import gunicorn_settings
 
 _log = structlog.get_logger()
@@ -22,11 +25,13 @@ class Master(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def __init__(self, file: Path, application: Application) -> None:
         self._file = file
         self._application = application
+        self.bind = addresses(application.settings.server)
         super().__init__(prog="authsvc")
 
     def load_config(self) -> None:
         """Set gunicorn's settings from ours."""
-        for name, value in gunicorn_settings(self._application.settings).items():
+        settings = gunicorn_settings(self._application.settings)
+        for name, value in {**settings, "bind": self.bind}.items():
             self.cfg.set(name, value)
 
     def load(self) -> Application:
@@ -47,6 +52,7 @@ class Master(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         except Exception:  # noqa: BLE001  a fault of ours must not end what works
             _log.error("reload_crashed", part="server", exc_info=True)
             return False
+        tell_kept(self.bind, application.settings.server)
         self._application = application
         self.callable = None
         return True
@@ -69,6 +75,17 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
     """
 
     app: Master
+
+    def start(self) -> None:
+        """Listen, unless the listeners come from systemd or, on SIGUSR2, from another master.
+
+        gunicorn would take seconds to say that it cannot.
+        """
+        inherited = "GUNICORN_FD" in os.environ or os.environ.get("LISTEN_PID") == str(os.getpid())
+        if not inherited:
+            opened = [listen(address).detach() for address in self.app.bind]
+            self.LISTENERS = create_sockets(self.cfg, self.log, opened)
+        super().start()
 
     def manage_workers(self) -> None:
         """Keep up with the files, about once a second, and with the number of workers."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from authsvc.config.model import Configuration
+from authsvc.server.listeners import BACKLOG, addresses, tell
 from authsvc.webhook.decisionlog import CLOSE_SECONDS
 
 # What a worker may take for its end besides waiting for requests.
@@ -18,7 +19,8 @@ def gunicorn_settings(configuration: Configuration) -> dict[str, Any]:
     """Return what gunicorn is told for a configuration."""
     server = configuration.server
     return {
-        "bind": [server.bind, *([server.probes_bind] if server.probes_bind else [])],
+        "bind": addresses(server),
+        "backlog": BACKLOG,
         "proc_name": "authsvc",
         "worker_class": "authsvc.server.worker.Worker",
         "workers": server.workers,
@@ -37,6 +39,7 @@ def gunicorn_settings(configuration: Configuration) -> dict[str, Any]:
         "control_socket_disable": True,
         "logger_class": "authsvc.server.gunicorn_log.Logger",
         "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108  a heartbeat file on a disk can block
+        "when_ready": lambda arbiter: tell(arbiter.LISTENERS, tls=server.tls is not None),
         "pre_fork": _pre_fork,
         "child_exit": _child_exit,
     }

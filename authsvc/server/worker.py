@@ -95,6 +95,15 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
         if not self._refused:
             self.worker.connections.discard(self)
             super().connection_lost(exc)
+            if self._task is None:
+                self._let_go()
+            else:
+                self._task.add_done_callback(self._let_go)
+
+    def _let_go(self, *_: object) -> None:
+        """Leave no cycle behind: only a full collection would find it, and those are rare."""
+        self.app = self.transport = self.writer = None
+        self._callback_parser = self._flow_control = None
 
     def _header_timeout(self, transport: asyncio.Transport) -> None:
         # Only the first request is timed here. Later ones fall under the

@@ -154,12 +154,17 @@ class AuthsvcServer:
         """The decisions that it wrote to stdout."""
         return [json.loads(line) for line in self.decision_log.read_text().splitlines()]
 
-    def start(self) -> None:
+    def start(self, *, pass_fds: Sequence[int] = ()) -> None:
         """Start and wait until it is ready."""
         environment = {**os.environ, "AUTHSVC_CONFIG": str(self.config)}
         with self._log.open("ab") as log, self.decision_log.open("ab") as decisions:
             self._process = subprocess.Popen(
-                self._command, cwd=self.folder.parent, env=environment, stdout=decisions, stderr=log
+                self._command,
+                cwd=self.folder.parent,
+                env=environment,
+                stdout=decisions,
+                stderr=log,
+                pass_fds=pass_fds,
             )
         eventually(self._is_ready, "the service is ready", 60)
 

@@ -11,75 +11,20 @@ import ssl
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from authsvc.bootstrap import initialise
 from authsvc.config import load
 from authsvc.errors import InvalidConfigurationError
-from tests.integration.reviews import ENDPOINTS, POLICY, TOKENS, is_granted, review
+from tests.integration.reviews import ENDPOINTS, is_granted, review
 from tests.parts import https
-from tests.parts.authsvc_server import AuthsvcServer, Settings, free_port
+from tests.parts.authsvc_server import AuthsvcServer
 from tests.parts.waiting import eventually
-
-ENGINES = ("Gunicorn", "Granian")
-
-
-class Served(AuthsvcServer):
-    """The service with an engine, and probes on a port of their own."""
-
-    def __init__(self, folder: Path, engine: str) -> None:
-        self._engine = engine
-        self.probes_port = free_port()
-        super().__init__(folder, tokens=TOKENS, policy=POLICY)
-
-    def _usual_settings(self) -> dict[str, Any]:
-        settings = super()._usual_settings()
-        probes = {"bind": f"127.0.0.1:{self.probes_port}"}
-        settings["server"] |= {"engine": self._engine, "probes": probes}
-        del settings["server"]["tls"]["allowedClientNames"]
-        return settings
-
-    def get(self, path: str) -> https.Answer:
-        """Get with a certificate: under Granian there is no connection without."""
-        with self.connect_as_api_server() as connection:
-            return connection.request("GET", path)
-
-    def probe(self, path: str) -> str:
-        """Get from the probes' port."""
-        url = f"http://127.0.0.1:{self.probes_port}{path}"
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            text: str = answer.read().decode()
-            return text
-
-    def workers(self) -> set[int]:
-        """Return the processes that the main one has started."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return {
-            int(child)
-            for child in children
-            if Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-        }
-
-    def reload_with(self, settings: Settings) -> None:
-        """Change the configuration and say so."""
-        self.configure(settings)
-        self.signal(signal.SIGHUP)
-
-
-@pytest.fixture(params=ENGINES)
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
-    served = Served(tmp_path, request.param)
-    served.start()
-    try:
-        yield served
-    finally:
-        served.stop()
+from tests.server.served import Served
 
 
 def grants_all(server: Served) -> bool:
@@ -128,8 +73,12 @@ def test_a_silent_client_of_the_probes_port_holds_up_no_probe(server: Served) ->
 
 
 def test_a_connection_is_kept_for_the_next_request(server: Served) -> None:
+    """gunicorn alone would close it after two seconds; the API server keeps it for 90."""
     with server.connect_as_api_server() as connection:
-        assert is_granted(connection.post("/authorize", review("/authorize")))
+        for path in ENDPOINTS:
+            answer = connection.post(path, review(path))
+            assert is_granted(answer)
+            assert answer.headers.get("Connection", "").lower() != "close"
         connection.socket.settimeout(3)
         with pytest.raises(TimeoutError):
             connection.socket.recv(1)
@@ -139,6 +88,11 @@ def test_a_connection_is_kept_for_the_next_request(server: Served) -> None:
 @https.MAY_BE_RESET
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
 def test_no_request_is_lost_while_workers_go(server: Served, number: signal.Signals) -> None:
+    """A connection that is closed under a request is an error to the API server's user."""
+    first = server.workers()
+    server.reload_with({"server": {"workers": 2}})
+    eventually(lambda: len(server.workers() - first) == 2, "there are two")
+    eventually(lambda: not server.workers() & first, "and no other")
     workers = server.workers()
     begun, done = threading.Event(), threading.Event()
 
@@ -148,6 +102,7 @@ def test_no_request_is_lost_while_workers_go(server: Served, number: signal.Sign
             try:
                 connection = server.connect_as_api_server()
             except OSError:
+                # It takes no more connections: stopping, or refused in the handshake.
                 assert number is signal.SIGTERM
                 return answered
             with connection:
@@ -188,6 +143,7 @@ def test_a_stopping_service_finishes_what_it_began_to_read(server: Served) -> No
         eventually(lambda: not _takes_connections(server), "it takes no new connection")
         connection.send(body[10:])
         assert is_granted(connection.receive())
+        assert connection.is_closed_by_server()
     assert server.wait() == 0
 
 
