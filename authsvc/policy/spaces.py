@@ -122,6 +122,14 @@ def contains(space: Space, name: str) -> bool:
     return all(globs.matches(_parse(text), name) for text in space)
 
 
+def example(space: Space) -> str | None:
+    """Return a name of the space; None where none is at hand."""
+    if not space:
+        return _ODD
+    names = chain.from_iterable(map(_examples, space))
+    return next((name for name in names if contains(space, name)), None)
+
+
 def show(space: Space, everything: str = "*") -> str:
     """Return a space as people write it."""
     return " and ".join(sorted(space)) or everything

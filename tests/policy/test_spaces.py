@@ -54,6 +54,15 @@ def test_what_two_spaces_share_is_what_both_hold(one: Space, other: Space) -> No
     assert (names(both) if both is not None else set()) == names(one) & names(other)
 
 
+@settings(max_examples=200, deadline=None)
+@given(SPACE)
+def test_an_example_is_a_name_of_the_space_and_one_glob_has_one(space: Space) -> None:
+    name = spaces.example(space)
+
+    assert name is not None or len(space) > 1
+    assert name is None or spaces.contains(space, name)
+
+
 @pytest.mark.parametrize(
     ("inner", "outer", "expected"),
     [

@@ -64,6 +64,7 @@ class _Rules:
     def __init__(self, policy: Rows, rows: Iterable[int]) -> None:
         self._atoms = {row: list(row_atoms(policy.rules, row)) for row in rows}
         self._covers = {row: Cover(atoms) for row, atoms in self._atoms.items()}
+        self._scopes = {row: set(map(_scope, atoms)) for row, atoms in self._atoms.items()}
         self._filed: dict[_Key, dict[int, None]] = {}
         for row, atoms in self._atoms.items():
             for atom in atoms:
@@ -73,13 +74,12 @@ class _Rules:
         """Yield each rule with the rules that make it pointless, and how."""
         for row, atoms in self._atoms.items():
             found = set()
-            for other in islice(self._candidates(row, atoms[0], deny=atoms[0].deny), _LOOKED_AT):
+            for other in self._candidates(row, atoms[0], deny=atoms[0].deny):
                 if self._says(other, row):
                     same = self._says(row, other)
                     found.add(("duplicate" if same else "shadowed", other))
             if not atoms[0].deny:
-                denies = self._candidates(row, atoms[0], deny=True)
-                for other in islice(denies, _LOOKED_AT):
+                for other in self._candidates(row, atoms[0], deny=True):
                     if all(self._covers[other].covers(atom, by_deny=True) for atom in atoms):
                         found.add(("unreachable", other))
             yield row, found
@@ -88,13 +88,29 @@ class _Rules:
         return all(self._covers[one].covers(atom) for atom in self._atoms[other])
 
     def _candidates(self, row: int, atom: Atom, *, deny: bool) -> Iterator[int]:
-        """Yield the rules that could cover an atom: those filed under it or wider."""
+        """Yield rules that could cover an atom of a row: those that hold an example of it."""
+        example = [spaces.example(space) for space in _scope(atom)]
+        for other in islice(self._filed_under(row, atom, deny=deny), _LOOKED_AT):
+            if any(all(map(_may_contain, scope, example)) for scope in self._scopes[other]):
+                yield other
+
+    def _filed_under(self, row: int, atom: Atom, *, deny: bool) -> Iterator[int]:
+        """Yield the other rules that are filed under an atom or wider."""
         seen = {row}
         for key in _wider_keys(atom._replace(deny=deny)):
             for other in self._filed.get(key, ()):
                 if other not in seen:
                     seen.add(other)
                     yield other
+
+
+def _scope(atom: Atom) -> tuple[Space, ...]:
+    """Return what an atom's names are in."""
+    return (atom.where, atom.which) if isinstance(atom.target, Resource) else (atom.target,)
+
+
+def _may_contain(space: Space, name: str | None) -> bool:
+    return name is None or spaces.contains(space, name)
 
 
 def _key(atom: Atom) -> _Key:
