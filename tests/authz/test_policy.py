@@ -12,7 +12,8 @@ from authsvc.policy import Evaluator, PolicySnapshot
 from authsvc.policy.enforcer import CasbinEvaluator
 from authsvc.policy.index import PolicyIndex
 from authsvc.reloading import Reloading
-from tests.contract.authorizer import AuthorizerContract, AuthorizerOf, ask
+from tests.contract.asking import ask
+from tests.contract.authorizer import AuthorizerContract, AuthorizerOf
 
 
 @dataclass

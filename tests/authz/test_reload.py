@@ -12,7 +12,7 @@ from authsvc.interfaces import Effect
 from authsvc.policy import PolicySnapshot
 from authsvc.reloading import Reloading
 from authsvc.wholeness import whole
-from tests.contract.authorizer import ask, p
+from tests.contract.asking import ask, p
 
 GOOD = p("user:alice", "*", "pods") + p("user:alice", "*", "secrets", effect="deny")
 

@@ -7,7 +7,7 @@ from authsvc.authz.shadow import ShadowAuthorizer
 from authsvc.authz.union import UnionAuthorizer
 from authsvc.errors import NotReadyError
 from authsvc.interfaces import NO_OPINION, Attributes, Decision, Effect
-from tests.contract.authorizer import ask
+from tests.contract.asking import ask
 
 ALLOW = Decision(Effect.ALLOW, "allowed by a.csv:1", ("a.csv:1",))
 DENY = Decision(Effect.DENY, "denied by a.csv:2", ("a.csv:2",))

@@ -13,7 +13,7 @@ from authsvc.interfaces import Effect, UserInfo
 from authsvc.policy.enforcer import FUNCTIONS, CasbinEvaluator
 from authsvc.policy.index import PolicyIndex
 from authsvc.policy.model import OUR_FUNCTIONS, Model
-from tests.contract.authorizer import NOW, ask, p
+from tests.contract.asking import NOW, ask, p
 
 SHIPPED = (resources.files("authsvc.policy") / "shipped" / "model.conf").read_text()
 MATCHER = SHIPPED.rpartition("m = ")[2].strip()

@@ -8,7 +8,7 @@ import pytest
 from authsvc import policy
 from authsvc.interfaces import Effect
 from authsvc.policy.starter import FILES, starter_policy
-from tests.contract.authorizer import NOW, ask
+from tests.contract.asking import NOW, ask
 
 FOLDER = Path(__file__).parents[2] / "policy"
 
