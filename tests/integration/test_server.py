@@ -1,15 +1,15 @@
-"""How the service serves: connections that last, signals, workers that come and go."""
+"""How the service serves: connections that last, signals, workers that come and go.
+
+What holds under every engine alike is in tests/server/test_engines.py.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -46,20 +46,6 @@ def children(pid: int) -> list[int]:
 
 
 # Connections
-
-
-def test_a_connection_is_kept_for_the_next_request(granting_server: AuthsvcServer) -> None:
-    """gunicorn alone would close it after two seconds; the API server keeps it for 90."""
-    with granting_server.connect_as_api_server() as connection:
-        for path in ENDPOINTS:
-            answer = connection.post(path, review(path))
-            assert answer.headers["Connection"] != "close"
-        connection.socket.settimeout(3)
-
-        with pytest.raises(TimeoutError):
-            connection.socket.recv(1)
-
-        assert is_granted(connection.post("/authorize", review("/authorize")))
 
 
 def test_a_keep_alive_that_the_api_server_outlasts_is_refused(start_authsvc: StartAuthsvc) -> None:
@@ -126,84 +112,7 @@ def test_a_signal_to_stop_ends_an_idle_service_with_0(
     assert server.wait() == 0
 
 
-def test_a_stopping_service_finishes_what_it_began_to_read(start_authsvc: StartAuthsvc) -> None:
-    server = start_authsvc(**GRANTING)
-    body = https.encode(review("/authorize"))
-    with server.connect_as_api_server() as connection:
-        connection.send(https.head("POST", "/authorize", https.usual(body)) + body[:10])
-        eventually(lambda: is_granted(server.post("/authorize", review("/authorize"))), "read")
-
-        server.signal(signal.SIGTERM)
-        eventually(lambda: not takes_connections(server), "it takes no new connection")
-        connection.send(body[10:])
-
-        assert is_granted(connection.receive())
-        assert connection.is_closed_by_server()
-    assert server.wait() == 0
-
-
-def takes_connections(server: AuthsvcServer) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", server.port), 5).close()
-    except ConnectionRefusedError:
-        return False
-    return True
-
-
-@https.MAY_BE_RESET
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
-def test_no_request_is_lost_while_workers_go(
-    start_authsvc: StartAuthsvc, number: signal.Signals
-) -> None:
-    """A connection that is closed under a request is an error to the API server's user."""
-    server = start_authsvc(**GRANTING, settings={"server": {"workers": 2}})
-    begun, done = threading.Event(), threading.Event()
-
-    def ask() -> int:
-        answered = 0
-        while not done.is_set():
-            try:
-                connection = server.connect_as_api_server()
-            except OSError:
-                # It takes no more connections: stopping, or refused in the handshake.
-                assert number is signal.SIGTERM
-                return answered
-            with connection:
-                while not done.is_set():
-                    answer = connection.post("/authorize", review("/authorize"))
-                    assert is_granted(answer)
-                    answered += 1
-                    begun.set()
-                    if answer.headers["Connection"] == "close":
-                        break
-        return answered
-
-    with ThreadPoolExecutor(4) as pool:
-        asking = [pool.submit(ask) for _ in range(4)]
-        try:
-            begun.wait(20)
-            workers = set(children(server.pid))
-            server.signal(number)
-            eventually(lambda: not workers & set(children(server.pid)), "the old workers are gone")
-        finally:
-            done.set()
-
-        assert all(future.result() > 0 for future in asking)
-
-
 # SIGHUP, and a changed file
-
-
-def test_a_good_configuration_is_taken_whole_on_sighup(start_authsvc: StartAuthsvc) -> None:
-    server = start_authsvc(**GRANTING)
-    large = https.encode(review("/authorize")) + b" " * 2000
-
-    server.configure({"server": {"maxBodyBytes": 1000, "workers": 2}})
-    server.signal(signal.SIGHUP)
-
-    eventually(lambda: server.post("/authorize", large).status == 413, "the new limit holds")
-    eventually(lambda: len(children(server.pid)) == 2, "the new number of workers")
-    assert is_granted(server.post("/authorize", review("/authorize")))
 
 
 def test_a_broken_configuration_is_told_on_sighup_and_the_old_one_stays(
@@ -255,17 +164,6 @@ def test_a_changed_configuration_is_live_without_a_signal(start_authsvc: StartAu
 
 
 # Workers
-
-
-def test_a_worker_that_dies_is_replaced(start_authsvc: StartAuthsvc) -> None:
-    server = start_authsvc(**GRANTING)
-    (worker,) = children(server.pid)
-
-    os.kill(worker, signal.SIGKILL)
-
-    eventually(lambda: children(server.pid) not in ([worker], []), "there is a new worker")
-    for path in ENDPOINTS:
-        assert is_granted(server.post(path, review(path)))
 
 
 def test_a_new_worker_goes_on_from_the_last_good_of_those_before_it(
