@@ -41,12 +41,6 @@ def test_no_section_is_of_the_past() -> None:
     assert sorted(re.findall(r"^### (.*)$", README, re.MULTILINE)) == sorted(SECTIONS)
 
 
-@pytest.mark.parametrize("readme", sorted(CONFIG.rglob("README.md")), ids=str)
-def test_what_a_readme_links_to_is_there(readme: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)", readme.read_text(encoding="utf-8")):
-        assert (readme.parent / target).exists(), target
-
-
 @pytest.mark.parametrize("example", sorted(path.name for path in CONFIG.glob("*.yaml")))
 def test_an_example_is_good_in_a_folder_that_init_made(tmp_path: Path, example: str) -> None:
     initialise(tmp_path)
