@@ -74,24 +74,22 @@ def what_can(rows: Rows, subjects: Sequence[str], now: float) -> list[Ability]:
 
 
 def subjects_for(text: str, groups: Sequence[str]) -> list[str]:
-    """Return the subjects that ``user:alice``, ``alice``, ``group:a`` or ``role:r`` is made of.
+    """Return the subjects that ``user:alice``, ``group:a`` or ``role:r`` is made of.
 
     A user is also their groups, those that the API server adds, and ``user:*``.
 
     Raises:
         QuestionError: it is none of them.
     """
-    kind, colon, name = text.partition(":")
+    kind, _, name = text.partition(":")
     if kind in {"group", "role"} and name:
         return [text, *(f"group:{group}" for group in groups)]
     if kind == "user" and name:
         user = asking.asker(name, groups)
-    elif (kind == "serviceaccount" and name.count(":") == 1) or (not colon and text):
+    elif kind == "serviceaccount" and all(name.partition(":")) and name.count(":") == 1:
         user = asking.asker(text, groups)
     else:
-        raise asking.QuestionError(
-            f"{text!r} is not user:NAME, group:NAME, serviceaccount:NAMESPACE:NAME or role:NAME"
-        )
+        raise asking.QuestionError(f"no subject: {text!r}")
     return subjects_of(user)
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from authsvc.cli.policy.options import (
+    check_names,
+    hint_at_resource,
     load_policy,
     parse_extra,
     parse_moment,
@@ -63,12 +65,15 @@ def explain(
     user = asking.asker(words["username"], words["groups"], words["uid"], extra)
     request = request_of(user, words)
     now = parse_moment(words["at"]) if words["at"] else time.time()
-    told = explanation.explain(load_policy(folder, model, config), request, now)
+    snapshot = load_policy(folder, model, config)
+    check_names(snapshot.rows, words["username"], words["groups"])
+    told = explanation.explain(snapshot, request, now)
     if output == "json":
         click.echo(json.dumps(_record(told), indent=2, ensure_ascii=False))
     else:
         for line in _text(told, everything=everything):
             click.echo(line)
+    hint_at_resource(snapshot.rows, request)
     raise SystemExit(0 if told.decision.effect is Effect.ALLOW else 1)
 
 

@@ -39,21 +39,25 @@ def matrix(
     that is not held, ~ behind it one that is held only for some places, names
     or under a condition, ! one that is denied.
     """
-    from authsvc.policy import picture
-    from authsvc.policy.cells import parse_who
+    from authsvc.policy import hints, picture
+    from authsvc.policy.cells import parse_who, show_subject
     from authsvc.policy.escapes import CellError
     from authsvc.policy.holdings import Holdings
     from authsvc.policy.matrix import matrix as build
     from authsvc.policy.resources import Catalogue
 
     rows = load_rows(folder, model, config)
-    try:
-        named = [one for column in columns for one in parse_who(column)]
-    except CellError as error:
-        raise click.UsageError(str(error)) from None
-    unknown = [one for one in named if one not in Holdings(rows).holders]
-    if unknown:
-        raise click.UsageError(f"no row is for {', '.join(unknown)}")
+    holders = Holdings(rows).holders
+    named: list[str] = []
+    for column in columns:
+        try:
+            named += parse_who(column)
+        except CellError as error:
+            said = str(error) if ":" in column else hints.no_subject(column, holders)
+            raise click.UsageError(said) from None
+    for one in named:
+        if one not in holders:
+            raise click.UsageError(hints.no_row(show_subject(one), holders))
     with Progress("filling the matrix"):
         built = build(
             rows,

@@ -94,6 +94,31 @@ def request_of(user: UserInfo, words: Mapping[str, Any]) -> Attributes:
         raise click.UsageError(str(error)) from None
 
 
+def check_names(rows: Rows, username: str, groups: Iterable[str]) -> None:
+    """Refuse what is a subject of the rows where ``--as`` and ``--as-group`` take its name.
+
+    Raises:
+        UsageError: with what was meant.
+    """
+    from authsvc.policy import hints
+    from authsvc.policy.holdings import Holdings
+
+    named = [("--as", username), *(("--as-group", group) for group in groups)]
+    if any(":" in name for _, name in named):  # else there is nothing to look for
+        holders = frozenset(Holdings(rows).holders)
+        for option, name in named:
+            if said := hints.no_name(option, name, holders):
+                raise click.UsageError(said)
+
+
+def hint_at_resource(rows: Rows, request: Attributes) -> None:
+    """Say on stderr where a request is for what does not exist and is nearly another."""
+    from authsvc.policy.hints import Resources
+
+    if hint := Resources(rows).hint(request):
+        click.echo(f"hint: {hint}", err=True)
+
+
 def parse_extra(pairs: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Read extra values of a user, ``KEY=VALUE`` each.
 

@@ -14,7 +14,7 @@ from authsvc.cli.policy.output import Progress, plural, style, width, wrap
 
 if TYPE_CHECKING:
     from authsvc.policy.rows import Rows
-    from authsvc.policy.testing import Result
+    from authsvc.policy.testing import Result, Suite
 
 
 @click.command(
@@ -74,12 +74,14 @@ def _run(
     results: dict[str, list[Result]] = {}
     rows: Rows | None = None
     missed: set[str] | None = None
+    doubts: list[str] = []
     with Progress("testing the policy") as progress:
         for suite in suites:
             snapshot = testing.with_rows(
                 place, Model.read(law) if law else None, suite.rows, suite.file
             )
             rows = snapshot.rows
+            doubts += _doubts(suite, rows)
             found = results.setdefault(suite.file, [])
             for result in testing.run(suite, snapshot.evaluator, time.time()):
                 progress.step()
@@ -89,11 +91,23 @@ def _run(
     for file, listed in results.items():
         for line in _lines(file, listed, verbose=verbose):
             click.echo(line)
+    for doubt in doubts:
+        click.echo(f"warning: {doubt}", err=True)
     if junit is not None:
         junit.write_bytes(xml.render(results))
     ok = not any(result.failure for listed in results.values() for result in listed)
     covered = _summary(results, place, sorted(missed or (), key=_order), coverage=coverage)
     raise SystemExit(0 if ok and covered >= min_coverage else 1)
+
+
+def _doubts(suite: Suite, rows: Rows) -> Iterator[str]:
+    """Yield questions about what does not exist: nobody can do that, so they prove nothing."""
+    from authsvc.policy.hints import Resources
+
+    resources = Resources(rows)
+    for case in suite.cases:
+        if hint := resources.hint(case.request):
+            yield f"{suite.file}: {case.question}: {hint}"
 
 
 def _lines(file: str, results: Sequence[Result], *, verbose: bool) -> Iterator[str]:

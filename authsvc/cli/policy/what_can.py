@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.policy.options import load_rows, policy_options
+from authsvc.cli.policy.options import check_names, load_rows, policy_options
 from authsvc.cli.policy.output import style, table
 
 if TYPE_CHECKING:
@@ -40,16 +40,22 @@ def what_can(
 
     Exit status: 0 they may something, 1 nothing.
     """
-    from authsvc.policy import queries
+    from authsvc.policy import hints, queries
     from authsvc.policy.asking import QuestionError
+    from authsvc.policy.holdings import Holdings
 
+    rows = load_rows(folder, model, config)
     try:
         subjects = queries.subjects_for(subject, groups)
-    except QuestionError as error:
-        raise click.UsageError(str(error)) from None
-    found = queries.what_can(load_rows(folder, model, config), subjects, time.time())
+    except QuestionError:
+        raise click.UsageError(hints.no_subject(subject, Holdings(rows).holders)) from None
+    check_names(rows, "", groups)
+    found = queries.what_can(rows, subjects, time.time())
     for line in {"text": _text, "json": _json, "yaml": _yaml, "csv": _csv}[output](found):
         click.echo(line)
+    if not found and subjects[0] not in (holders := Holdings(rows).holders):
+        about = "" if groups else "; what somebody's groups may, --as-group adds"
+        click.echo(f"hint: {hints.no_row(subject, holders)}{about}", err=True)
     raise SystemExit(0 if any(not one.line.deny for one in found) else 1)
 
 

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.policy.options import load_policy, policy_options, question_options, request_of
+from authsvc.cli.policy.options import (
+    hint_at_resource,
+    load_policy,
+    policy_options,
+    question_options,
+    request_of,
+)
 from authsvc.cli.policy.output import Progress, style, table
 
 if TYPE_CHECKING:
@@ -41,6 +47,7 @@ def who_can(
         found = queries.who_can(snapshot, request, time.time(), progress.step)
     for line in _json(found) if output == "json" else _text(found):
         click.echo(line)
+    hint_at_resource(snapshot.rows, request)
     raise SystemExit(0 if any(one.effect is Effect.ALLOW for one in found) else 1)
 
 

@@ -147,3 +147,40 @@ def test_a_question_that_makes_no_sense_is_exit_status_2(
     assert answer.code == 2
     assert answer.out == ""
     assert "Error: " in answer.err
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["--as", "user:bob"], "did you mean --as bob?"),
+        (["--as", "group:team-a"], "did you mean --as-group team-a?"),
+        (["--as", "role:edit"], "did you mean what-can role:edit?"),
+        (["--as", "a", "--as-group", "group:team-a"], "did you mean --as-group team-a?"),
+    ],
+)
+def test_who_asks_is_a_name_and_no_subject(
+    authsvc: Authsvc, policy: Path, words: list[str], meant: str
+) -> None:
+    answer = authsvc("explain", "--policy", policy, *words, "get", "pods")
+
+    assert (answer.code, answer.out) == (2, "")
+    assert meant in answer.err
+
+
+def test_who_has_a_name_like_a_subject_may_ask(authsvc: Authsvc, policy: Path) -> None:
+    (policy / "odd.csv").write_text("p, user:user:bob, *, nodes, *, get, allow\n")
+
+    assert authsvc("explain", "--policy", policy, "--as", "user:bob", "get", "nodes").code == 0
+    assert authsvc("explain", "--policy", policy, "--as", "user:eve", "get", "nodes").code == 1
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("asked", ["pod", "Pod", "po", "pods.apps"])
+def test_a_resource_that_no_api_has_is_answered_with_a_hint_beside_it(
+    authsvc: Authsvc, policy: Path, asked: str, form: str
+) -> None:
+    answer = authsvc("explain", "--policy", policy, "--as", "a", "-o", form, "get", asked)
+
+    assert answer.code == 1
+    assert answer.out
+    assert answer.err == f"hint: no API has {asked}; did you mean pods?\n"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
+
 from tests.cli.policy.conftest import Authsvc
 from tests.parts.chromium import Browser
 
@@ -49,9 +51,23 @@ def test_many_columns_are_shown_in_bands_that_fit(authsvc: Authsvc, tmp_path: Pa
     assert max(map(len, answer.out.splitlines())) <= 80
 
 
-def test_a_column_that_is_not_there_is_wrong_usage(authsvc: Authsvc, policy: Path) -> None:
-    assert authsvc("matrix", "--policy", policy, "role:gone").code == 2
-    assert authsvc("matrix", "--policy", policy, "gone").code == 2
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ("role:gone", "no row is for role:gone"),
+        ("role:veiw", "no row is for role:veiw; did you mean role:view?"),
+        ("view", "'view' is not user:NAME"),
+        ("view", "did you mean role:view?"),
+        ("rol:view", "did you mean role:?"),
+    ],
+)
+def test_a_column_that_is_not_there_is_wrong_usage(
+    authsvc: Authsvc, policy: Path, column: str, said: str
+) -> None:
+    answer = authsvc("matrix", "--policy", policy, column)
+
+    assert (answer.code, answer.out) == (2, "")
+    assert said in answer.err
 
 
 def test_the_page_is_shown_by_a_browser(authsvc: Authsvc, policy: Path, browser: Browser) -> None:

@@ -82,7 +82,7 @@ def test_what_can_is_the_same_in_each_form(
 def test_what_a_user_can_includes_their_groups_and_begins_with_what_they_cannot(
     authsvc: Authsvc, policy: Path
 ) -> None:
-    answer = authsvc("what-can", "--policy", policy, "alice", "--as-group", "interns")
+    answer = authsvc("what-can", "--policy", policy, "user:alice", "--as-group", "interns")
 
     assert answer.code == 0
     assert (
@@ -100,12 +100,58 @@ user:* may
 
 
 def test_what_nobody_can_is_nothing_and_exit_status_1(authsvc: Authsvc, policy: Path) -> None:
-    assert authsvc("what-can", "--policy", policy, "group:nobody") == (1, "nothing\n", "")
+    answer = authsvc("what-can", "--policy", policy, "group:intern", "--as-group", "x")
+
+    assert (answer.code, answer.out) == (1, "nothing\n")
+    assert answer.err == "hint: no row is for group:intern; did you mean group:interns?\n"
 
 
-@pytest.mark.parametrize("subject", ["group:", "usr:a", "serviceaccount:a", ""])
-def test_what_is_no_subject_is_exit_status_2(authsvc: Authsvc, policy: Path, subject: str) -> None:
-    assert authsvc("what-can", "--policy", policy, subject).code == 2
+def test_somebody_without_rows_may_have_groups(authsvc: Authsvc, policy: Path) -> None:
+    (policy / "teams.csv").write_text("g, group:team-a, role:edit, team-a\n")
+
+    answer = authsvc("what-can", "--policy", policy, "user:alice")
+
+    assert answer.err == (
+        "hint: no row is for user:alice; what somebody's groups may, --as-group adds\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("subject", "meant"),
+    [
+        ("alice", "did you mean user:alice?"),
+        ("team-a", "did you mean group:team-a?"),
+        ("view", "did you mean role:view?"),
+        ("usr:a", "did you mean user:a?"),
+        ("system:serviceaccount:a:b", "did you mean serviceaccount:a:b?"),
+        ("group:", "or role:NAME"),
+        ("serviceaccount:a", "or role:NAME"),
+        ("serviceaccount::a", "or role:NAME"),
+        ("", "or role:NAME"),
+    ],
+)
+def test_what_is_no_subject_is_wrong_usage_with_a_suggestion(
+    authsvc: Authsvc, policy: Path, subject: str, meant: str
+) -> None:
+    answer = authsvc("what-can", "--policy", policy, subject)
+
+    assert (answer.code, answer.out) == (2, "")
+    assert f"Error: {subject!r} is not user:NAME, group:NAME, service" in answer.err
+    assert answer.err.endswith(f"{meant}\n")
+
+
+def test_a_group_is_named_without_its_prefix(authsvc: Authsvc, policy: Path) -> None:
+    answer = authsvc("what-can", "--policy", policy, "user:a", "--as-group", "group:team-a")
+
+    assert answer.code == 2
+    assert "did you mean --as-group team-a?" in answer.err
+
+
+def test_who_can_hints_at_the_resource_that_was_meant(authsvc: Authsvc, policy: Path) -> None:
+    answer = authsvc("who-can", "--policy", policy, "get", "deploy", "-n", "team-a", "-o", "json")
+
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err == "hint: no API has deploy; did you mean deployments.apps?\n"
 
 
 def test_a_policy_with_errors_says_each_of_them_on_a_line(authsvc: Authsvc, policy: Path) -> None:

@@ -42,11 +42,3 @@ def test_what_is_shipped_is_in_columns(authsvc: Authsvc, folder: str) -> None:
     answer = authsvc("format", "--check", FOLDER / folder)
 
     assert answer == (0, "all files are in columns\n", "")
-
-
-def test_the_shipped_tests_come_to_every_row_of_the_roles(authsvc: Authsvc) -> None:
-    questions = FOLDER / "tests" / "roles.yaml"
-
-    answer = authsvc("test", "--policy", FOLDER, questions, "--min-coverage", "100")
-
-    assert answer.code == 0, answer.out

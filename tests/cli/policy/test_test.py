@@ -172,3 +172,15 @@ def test_a_file_that_is_wrong_says_where(
     assert answer.out == ""
     assert said in answer.err
     assert answer.err.startswith("error: ")
+
+
+def test_a_question_about_what_does_not_exist_proves_nothing(
+    authsvc: Authsvc, policy: Path
+) -> None:
+    answer = one(authsvc, policy, "get secret -n prod", "cannot")
+
+    assert answer.code == 0
+    assert answer.err == (
+        f"warning: {policy.parent}/tests.yaml: cannot get secret -n prod: "
+        "no API has secret; did you mean secrets?\n"
+    )

@@ -1,0 +1,91 @@
+"""What was perhaps meant by a question that is about nothing: for a line beside the answer.
+
+Nothing is decided here: a name that nobody knows may still be a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from difflib import get_close_matches
+
+from authsvc.interfaces import Attributes
+from authsvc.policy.asking import show_resource
+from authsvc.policy.cells import EVERY_USER, SERVICE_ACCOUNT_USER, Paths, Resource, show_subject
+from authsvc.policy.resources import Catalogue, known, name_of
+from authsvc.policy.rows import Rows
+
+_FORMS = "user:NAME, group:NAME, serviceaccount:NAMESPACE:NAME or role:NAME"
+_PREFIXES = ("user", "group", "serviceaccount", "role")
+
+
+class Resources:
+    """The resources that Kubernetes has, and those that the rows of a policy name."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._shipped = Catalogue.shipped()
+        self._named = frozenset(_named(rows))
+        named = (known(name_of(*one), True, ()) for one in self._named)
+        self._all = Catalogue((*self._shipped.known.values(), *named), complete=False)
+
+    def hint(self, request: Attributes) -> str:
+        """Return a hint where a request is for what does not exist and is nearly another; or ""."""
+        asked = (request.resource, request.api_group, request.subresource)
+        if not request.resource_request or asked in self._named:
+            return ""
+        if not self._shipped.judges(request.api_group) or self._shipped.matching(Resource(*asked)):
+            return ""
+        meant = self._all.suggest(*asked)
+        return f"no API has {show_resource(request)}; did you mean {meant}?" if meant else ""
+
+
+def _named(rows: Rows) -> Iterator[tuple[str, str, str]]:
+    for action in rows.rules.actions:
+        for target in () if isinstance(action.target, Paths) else action.target:
+            match target:
+                case Resource(str(resource), str(group), str(subresource)):
+                    yield resource, group, subresource
+
+
+def no_subject(text: str, holders: Collection[str]) -> str:
+    """Say that a text is no subject, and which one of a policy's (in canonical form) it may be."""
+    return f"{text!r} is not {_FORMS}{_did_you_mean(_prefixed(text, holders))}"
+
+
+def _prefixed(text: str, holders: Collection[str]) -> list[str]:
+    """Return the subjects that lack only their prefix, or have a wrong one."""
+    if not text:
+        return []
+    account = SERVICE_ACCOUNT_USER.removeprefix("user:")
+    if text.startswith(account):
+        return ["serviceaccount:" + text.removeprefix(account)]
+    shown = [show_subject(holder) for holder in holders if holder != EVERY_USER]
+    if same := [subject for subject in shown if subject.partition(":")[2] == text]:
+        return same
+    prefix, colon, name = text.partition(":")
+    if not colon:
+        return [f"user:{text}"]
+    near = get_close_matches(prefix.lower(), _PREFIXES, 1)
+    return [f"{near[0]}:{name}"] if near and name and near[0] != prefix else []
+
+
+def no_row(subject: str, holders: Collection[str]) -> str:
+    """Say that no row is for a subject (as people write it), and which one is nearest."""
+    near = get_close_matches(subject, [show_subject(holder) for holder in holders], 1, 0.8)
+    return f"no row is for {subject}{_did_you_mean(near)}"
+
+
+def no_name(option: str, name: str, holders: Collection[str]) -> str:
+    """Say where a name that ``option`` takes is a whole subject of the policy; or "".
+
+    Not where a row is for somebody who is called so: ``user:user:alice``.
+    """
+    kind = {"--as": "user", "--as-group": "group"}[option]
+    if name not in holders or f"{kind}:{name}" in holders:
+        return ""
+    prefix, _, rest = name.partition(":")
+    meant = {"user": f"--as {rest}", "group": f"--as-group {rest}"}.get(prefix, f"what-can {name}")
+    return f"{option} takes a name, and {name} is a subject{_did_you_mean([meant])}"
+
+
+def _did_you_mean(meant: list[str]) -> str:
+    return f"; did you mean {' or '.join(meant)}?" if meant else ""
