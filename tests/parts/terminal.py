@@ -25,6 +25,8 @@ from typing import Self
 import pytest
 
 _SECONDS = 30
+# Who started the tests with nohup, or in the background, ignores these, and so would all below.
+_AS_FROM_A_SHELL = ("env", "--default-signal=HUP,INT,QUIT")
 
 
 class Terminal:
@@ -44,7 +46,7 @@ class Terminal:
         termios.tcsetwinsize(slave, (50, columns))
         self._slave = slave  # kept open: the terminal outlives the program
         self.process = subprocess.Popen(
-            ["setsid", "--ctty", "--wait", *command],
+            [*_AS_FROM_A_SHELL, "setsid", "--ctty", "--wait", *command],
             stdin=slave,
             stdout=slave if stdout is None else stdout,
             stderr=slave,
