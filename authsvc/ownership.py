@@ -10,9 +10,16 @@ import os
 from pathlib import Path
 
 
-def give_to_folders_owner(path: Path) -> None:
-    """Give a new file or folder to the owner of the folder it is in; only root can, or has to."""
-    if os.geteuid() == 0:
-        folder = path.parent.stat()
-        # Who owns the folder may have put a link to somebody else's file there meanwhile.
-        os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)
+def give_to_folders_owner(path: Path, descriptor: int | None = None) -> None:
+    """Give a new file or folder to the owner of the folder it is in; only root can, or has to.
+
+    ``descriptor`` of a file: by then its name may be a hard link to somebody
+    else's, which who owns the folder has put there.
+    """
+    if os.geteuid() != 0:
+        return
+    folder = path.parent.stat()
+    if descriptor is None:
+        os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)  # nor to a link's
+    else:
+        os.fchown(descriptor, folder.st_uid, folder.st_gid)

@@ -41,3 +41,18 @@ def test_a_link_that_the_owner_put_in_its_place_gives_nothing_away(
     give_to_folders_owner(folder / "key.jwk")
 
     assert elsewhere.stat().st_uid == 0
+
+
+def test_a_hard_link_that_the_owner_put_in_its_place_gives_nothing_away(
+    folder: Path, tmp_path: Path
+) -> None:
+    elsewhere, file = tmp_path / "shadow", folder / "key.jwk"
+    elsewhere.touch()
+    with file.open("wb") as made:
+        file.rename(folder / "moved")
+        file.hardlink_to(elsewhere)
+
+        give_to_folders_owner(file, made.fileno())
+
+    assert elsewhere.stat().st_uid == 0
+    assert (folder / "moved").stat().st_uid == NOBODY

@@ -90,6 +90,6 @@ def _write(file: Path, members: dict[str, Any]) -> None:
     with os.fdopen(descriptor, "wb") as handle:
         handle.write(msgspec.json.encode(members) + b"\n")
         handle.flush()
+        give_to_folders_owner(file, handle.fileno())
         os.fsync(handle.fileno())
-    give_to_folders_owner(Path(temporary))
     Path(temporary).replace(file)

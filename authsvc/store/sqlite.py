@@ -219,8 +219,11 @@ def _open(settings: SQLiteSettings) -> sqlite3.Connection:
     # is ever opened so: closing a descriptor of a file drops this process's
     # POSIX locks on it, those of SQLite among them.
     with contextlib.suppress(FileExistsError):
-        os.close(os.open(settings.file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        give_to_folders_owner(settings.file)
+        descriptor = os.open(settings.file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            give_to_folders_owner(settings.file, descriptor)
+        finally:
+            os.close(descriptor)
     connection = sqlite3.connect(
         settings.file, timeout=settings.timeout, isolation_level=None, check_same_thread=False
     )
