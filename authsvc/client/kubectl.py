@@ -6,6 +6,7 @@ API server is reached; this program does not learn it again.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -120,7 +121,8 @@ def merge(kubectl: Kubectl, addition: Mapping[str, object], file: Path) -> None:
         raise ClientError(f"cannot write {lock}: {error.strerror}") from None
     try:
         beside.unlink(missing_ok=True)
-        beside.touch(0o600)
+        # Refused where somebody puts a file or a link there meanwhile, as anyone can in /tmp.
+        beside.touch(0o600, exist_ok=False)
         beside.write_text(json.dumps(addition))
         environment = {**kubectl.environment, "KUBECONFIG": f"{beside}{os.pathsep}{file}"}
         merged = Kubectl(environment).run("config", "view", "--raw", "-o", "yaml")
@@ -131,7 +133,8 @@ def merge(kubectl: Kubectl, addition: Mapping[str, object], file: Path) -> None:
     except OSError as error:
         raise ClientError(f"cannot write {file}: {error.strerror}") from None
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # of another's, who may keep it
+            beside.unlink(missing_ok=True)
         lock.unlink()
 
 
