@@ -165,6 +165,15 @@ def test_a_fault_is_said_with_its_place(folder: Path, path: str, value: object, 
     assert any(each.startswith(error) for each in _errors(folder, {path: value}))
 
 
+def test_no_proxy_is_believed_where_clients_can_write_its_header(folder: Path) -> None:
+    changes = {"issuer.trustedProxies": ["10.0.0.0/8"], "server.engine": "Granian"}
+
+    assert any(
+        each.startswith("issuer.trustedProxies: engine Granian takes a client's")
+        for each in _errors(folder, changes)
+    )
+
+
 @pytest.mark.parametrize(
     ("redis", "error"),
     [

@@ -19,6 +19,12 @@ from authsvc.config.v1alpha1.store import Store
 
 API_VERSION = "config.authsvc.io/v1alpha1"
 
+# A proxy that sets the one lets the other through, and Granian makes one of both.
+_NO_PROXIES = (
+    "engine Granian takes a client's X_Forwarded_For for a proxy's X-Forwarded-For: remove this"
+    " line, or take engine Gunicorn"
+)
+
 
 class AuthsvcConfiguration(Wire, frozen=True):
     """The whole file."""
@@ -43,6 +49,8 @@ class AuthsvcConfiguration(Wire, frozen=True):
             at.field("store").error(message)
         if issuer is None and "Issued" in types.values():
             at.field("issuer").error("required by an authenticator of type Issued")
+        if issuer is not None and issuer.trusted_proxies and self.server.engine == "Granian":
+            at.field("issuer").field("trustedProxies").error(_NO_PROXIES)
         return Configuration(
             file=file,
             server=self.server.to_settings(at.field("server")),
