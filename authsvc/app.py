@@ -73,7 +73,9 @@ class Application(Flask):
         settings = self._service.load().configuration
         server = settings.server
         self.settings = settings
-        self.certificates = certificates.following(server.tls) if server.tls else None
+        self.certificates = (
+            certificates.following(server.tls, server.engine) if server.tls else None
+        )
         self._threads = server.threads
         self._decisions = DecisionLog(settings.logging.decisions)
         self._publisher = Publisher()

@@ -14,14 +14,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from authsvc import metrics
-from authsvc.config.model import TLSSettings
+from authsvc.config.model import Engine, TLSSettings
 from authsvc.errors import ConfigError, InvalidConfigurationError
 from authsvc.reloading import Reloading
 
 # `authsvc init` renews 30 days before the end, if it is run every week as it should be.
 WARNING_SECONDS = 21 * 86400.0
+
+_RUSTLS_KEYS = "RSA of 2048, 3072 or 4096 bits, ECDSA on P-256 or P-384, or Ed25519"
 
 _VERSIONS = {"VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLSVersion.TLSv1_3}
 
@@ -45,16 +49,19 @@ class Certificates(NamedTuple):
         ]
 
 
-def load(settings: TLSSettings) -> Certificates:
+def load(settings: TLSSettings, engine: Engine = Engine.GUNICORN) -> Certificates:
     """Load the files.
 
     Raises:
-        InvalidConfigurationError: they do not fit each other, or cannot be read.
+        InvalidConfigurationError: they do not fit each other, cannot be read, or
+            are nothing that the engine can serve with.
     """
-    ends = {
-        "server": _end(settings.cert_file, "certFile"),
-        "client-ca": _end(settings.client_ca_file, "clientCAFile"),
-    }
+    server = _certificates(settings.cert_file, "certFile")
+    clients = _certificates(settings.client_ca_file, "clientCAFile")
+    if engine is Engine.GRANIAN and not _rustls_takes(server[0]):
+        message = f"Granian serves with X.509 v3 and {_RUSTLS_KEYS}, and this is something else"
+        raise _unusable("certFile", f"{settings.cert_file}: {message}")
+    ends = {"server": _end(server), "client-ca": _end(clients)}
     context = _context(settings)
     try:
         # A password of ours, so that OpenSSL never asks the terminal for one.
@@ -83,7 +90,7 @@ def _context(settings: TLSSettings) -> ssl.SSLContext:
     return context
 
 
-def following(settings: TLSSettings) -> Reloading[Certificates]:
+def following(settings: TLSSettings, engine: Engine = Engine.GUNICORN) -> Reloading[Certificates]:
     """Return what holds the newest good certificates.
 
     Raises:
@@ -91,7 +98,7 @@ def following(settings: TLSSettings) -> Reloading[Certificates]:
     """
     newest = Reloading(
         "certificates",
-        lambda: load(settings),
+        lambda: load(settings, engine),
         [settings.cert_file, settings.key_file, settings.client_ca_file],
         measure=_measure,
         keep_inherited=True,
@@ -100,15 +107,40 @@ def following(settings: TLSSettings) -> Reloading[Certificates]:
     return newest
 
 
-def _end(file: Path, field: str) -> float:
+def _certificates(file: Path, field: str) -> Sequence[x509.Certificate]:
     try:
-        certificates = x509.load_pem_x509_certificates(file.read_bytes())
+        return x509.load_pem_x509_certificates(file.read_bytes())
     except OSError as error:
         message = (error.strerror or "cannot be read").lower()
         raise _unusable(field, f"{file}: {message}") from None
     except ValueError:
         raise _unusable(field, f"{file}: no certificates in PEM") from None
+
+
+def _end(certificates: Sequence[x509.Certificate]) -> float:
     return min(certificate.not_valid_after_utc.timestamp() for certificate in certificates)
+
+
+def _rustls_takes(certificate: x509.Certificate) -> bool:
+    """Whether Granian's TLS can serve with it: OpenSSL can with far more.
+
+    What it cannot use makes each of Granian's workers panic. These are the keys
+    that rustls signs with by means of ring (ring::signature::RsaKeyPair has the
+    reasons for RSA's).
+    """
+    if certificate.version is not x509.Version.v3:
+        return False
+    if certificate.public_key_algorithm_oid == x509.PublicKeyAlgorithmOID.RSASSA_PSS:
+        return False
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):  # a curve without a name
+        return False
+    if isinstance(key, rsa.RSAPublicKey):
+        return key.key_size in {2048, 3072, 4096} and key.public_numbers().e >= 65537
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1)
+    return isinstance(key, ed25519.Ed25519PublicKey)
 
 
 def _unusable(field: str, message: str) -> InvalidConfigurationError:

@@ -20,26 +20,31 @@ import math
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 import structlog
 from granian._granian import SocketHolder
-from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import mp
 from granian.server.common import AbstractServer
 from granian.server.mp import MPServer, WorkerProcess
+from gunicorn.systemd import sd_notify
 from prometheus_client import multiprocess
 
 from authsvc.app import Application, create_app
+from authsvc.certificates import Certificates
 from authsvc.errors import AuthsvcError
 from authsvc.interfaces import Lifecycle
-from authsvc.reloading import fingerprint
+from authsvc.server.bell import Bell
+from authsvc.server.granian_tls import HeldTLS
 from authsvc.server.granian_worker import DRAIN, LINGER_SECONDS, PROMPT_THREADS, Carrier, end_with
 from authsvc.server.listeners import BACKLOG, addresses, listen, tell, tell_kept
 from authsvc.server.probes import Probes
@@ -50,11 +55,13 @@ _log = structlog.get_logger()
 # Granian's longest; see `turns`, which ends what is idle.
 _IDLE_THREAD_SECONDS = 600
 
-# How often it is looked whether the certificates are still those that are served.
-_LOOK_SECONDS = 5.0
+# How often it is looked whether files have changed.
+_LOOK_SECONDS = 1.0
 _SHORT_LIFE_SECONDS = 1.0
 
-_PROTOCOLS = {"VersionTLS12": SSLProtocols.tls12, "VersionTLS13": SSLProtocols.tls13}
+# What Granian cannot use makes a worker panic within a fraction of it.
+_TRIAL_SECONDS = 2.0
+
 _LOG_CONFIG: dict[str, Any] = {
     "handlers": {},
     "formatters": {},
@@ -83,14 +90,14 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
         self._bind = addresses(settings)
         self._listeners = [listen(address) for address in self._bind]
         tell(self._listeners, tls=settings.tls is not None)
-        self._configure(application)
+        self.main_loop_interrupt = Bell()
+        self._configure(application, HeldTLS(settings.tls))
 
     def run(self) -> None:
         """Serve until a signal says to stop."""
         # A worker is a copy of what was loaded; nothing in it can be pickled.
         multiprocessing.set_start_method("fork", force=True)
         signal.signal(DRAIN, signal.SIG_IGN)  # a worker's, from its first moment on
-        self.on_startup(threading.Thread(target=self._watch_certificates, daemon=True).start)
         # Not MPServer's, whose only addition is to advise against so many threads.
         AbstractServer.serve(
             self,
@@ -99,8 +106,9 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
             wrap_loader=False,
         )
 
-    def _configure(self, application: Application) -> None:
-        self._application = application
+    def _configure(self, application: Application, tls: HeldTLS) -> None:
+        self._application, self._tls = application, tls
+        self._tried = _current_certificates(application)
         settings = application.settings.server
         self.workers = settings.workers
         self.blocking_threads = settings.threads + PROMPT_THREADS
@@ -109,21 +117,13 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
         # Granian has one time for a header and for what is between requests.
         self.http1_settings = HTTP1Settings(header_read_timeout=int(settings.keep_alive * 1000))
         self.workers_kill_timeout = math.ceil(settings.stop_timeout) + CLOSING_SECONDS
-        self._served = self._certificates()
-        if tls := settings.tls:
-            self.build_ssl_context(
-                cert=tls.cert_file,
-                key=tls.key_file,
-                password=None,  # `create_app` has loaded the key without one
-                proto=_PROTOCOLS[tls.min_version],
-                ca=tls.client_ca_file,
-                crl=[],
-                client_verify=True,
-            )
+        self.ssl_ctx = tls.context
 
     # In a worker.
 
     def _work(self, *arguments: Any) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)  # until Granian takes them: nothing is begun yet
         application = self._application
         main, *others = self._listeners
         probes = [Probes(each, application.wsgi_app) for each in others]
@@ -160,12 +160,20 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
 
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
         """Wait for what happens. Granian's own gives up when workers die often."""
+        if self._end_at_once(self.wrks):
+            self._stop_workers()
+            sys.exit("error: Granian's workers end at once; they have said why before this")
+        sd_notify("READY=1", _log)
         while not self.interrupt_signal:
-            self.main_loop_interrupt.wait()
+            self.main_loop_interrupt.wait(_LOOK_SECONDS)
             self.main_loop_interrupt.clear()
+            # What the main process has is what a new worker begins with.
+            self._application.follow()
             if self.reload_signal:
                 self.reload_signal = False
-                self._reload(spawn_target, target_loader)
+                self._reload(lambda: create_app(self._file), spawn_target, target_loader)
+            elif _current_certificates(self._application) is not self._tried:
+                self._reload(lambda: self._application, spawn_target, target_loader)
             self._replace_dead(spawn_target, target_loader)
 
     def _replace_dead(self, spawn_target: Any, target_loader: Any) -> None:
@@ -179,21 +187,43 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
             self.wrks[index] = self._spawn_worker(index, spawn_target, target_loader)
             self.wrks[index].start()
 
-    def _reload(self, spawn_target: Any, target_loader: Any) -> None:
-        """Replace the workers, on SIGHUP, if there is something good to replace them by."""
+    def _reload(
+        self, make: Callable[[], Application], spawn_target: Any, target_loader: Any
+    ) -> None:
+        """Replace the workers, if there is something good to replace them by."""
         try:
-            application = create_app(self._file)
-        except AuthsvcError as error:
+            application = make()
+            tls = HeldTLS(application.settings.server.tls)
+        except (AuthsvcError, OSError) as error:
             _log.error("reload_failed_last_good_kept", part="server", error=str(error))
             return
         except Exception:  # noqa: BLE001  a fault of ours must not end what works
             _log.error("reload_crashed", part="server", exc_info=True)
             return
         tell_kept(self._bind, application.settings.server)
-        self._configure(application)
-        before, self.wrks = self.wrks, []
+        good, before = (self._application, self._tls), self.wrks
+        self._configure(application, tls)
+        self.wrks = []
         self._spawn_workers(spawn_target, target_loader)
+        if self._end_at_once(self.wrks):
+            message = "the new workers end at once"
+            _log.error("reload_failed_last_good_kept", part="server", error=message)
+            self._stop_workers()
+            self._configure(*good)
+            self.wrks = before
+            tls.close()
+            return
+        good[1].close()
         self._end(before)
+
+    def _end_at_once(self, workers: Sequence[WorkerProcess]) -> bool:
+        """Whether one of those that begin ends by itself, as all do when Granian dislikes a key."""
+        ended = wait([worker.inner.sentinel for worker in workers], _TRIAL_SECONDS)
+        for worker in workers:
+            if worker.inner.sentinel in ended:
+                worker.inner.join()
+        codes = {worker.inner.exitcode for worker in workers}
+        return not self.interrupt_signal and not codes <= {None, -signal.SIGKILL}
 
     def _stop_workers(self) -> None:
         self._end(self.wrks)
@@ -216,16 +246,9 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
                 worker.join()
         _forget(workers)
 
-    def _watch_certificates(self) -> None:
-        # What is found good by `create_app` is served; what is not is tried again.
-        while not self.interrupt_signal:
-            time.sleep(_LOOK_SECONDS)
-            if self._certificates() != self._served:
-                self.signal_handler_reload()
 
-    def _certificates(self) -> object:
-        tls = self._application.settings.server.tls
-        return tls and fingerprint([tls.cert_file, tls.key_file, tls.client_ca_file])
+def _current_certificates(application: Application) -> Certificates | None:
+    return None if application.certificates is None else application.certificates.current
 
 
 def _forget(workers: Iterable[WorkerProcess]) -> None:

@@ -14,12 +14,14 @@ from typing import Any, Self
 
 import pytest
 import uvloop
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from structlog.testing import capture_logs
 
 from authsvc import certificates
 from authsvc.certificates import Certificates
-from authsvc.config.model import TLSSettings
+from authsvc.config.model import Engine, TLSSettings
 from authsvc.errors import InvalidConfigurationError
 from authsvc.reloading import Reloading
 from authsvc.server.tls import FollowingContext
@@ -289,6 +291,57 @@ def test_files_that_can_not_be_used_are_named_at_the_start(
     damage(settings)
     with pytest.raises(InvalidConfigurationError, match=rf"server\.tls\.{error}"):
         certificates.following(settings)
+
+
+def sign(settings: TLSSettings, key: Any, hash_: Any) -> None:
+    """Put a key, and a certificate for it, in place."""
+    of_another = x509.load_pem_x509_certificate(settings.cert_file.read_bytes())
+    builder = x509.CertificateBuilder(
+        subject_name=of_another.subject,
+        issuer_name=of_another.subject,
+        public_key=key.public_key(),
+        serial_number=1,
+        not_valid_before=of_another.not_valid_before_utc,
+        not_valid_after=of_another.not_valid_after_utc,
+    )
+    pem = serialization.Encoding.PEM
+    settings.cert_file.write_bytes(builder.sign(key, hash_).public_bytes(pem))
+    form, secret = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    settings.key_file.write_bytes(key.private_bytes(pem, form, secret))
+
+
+SHA256 = hashes.SHA256()
+
+
+@pytest.mark.parametrize(
+    ("make", "hash_", "taken"),
+    [
+        (lambda: rsa.generate_private_key(65537, 2048), SHA256, True),
+        (lambda: rsa.generate_private_key(65537, 3072), SHA256, True),
+        (lambda: ec.generate_private_key(ec.SECP256R1()), SHA256, True),
+        (lambda: ec.generate_private_key(ec.SECP384R1()), SHA256, True),
+        (ed25519.Ed25519PrivateKey.generate, None, True),
+        (lambda: rsa.generate_private_key(65537, 2560), SHA256, False),
+        (lambda: rsa.generate_private_key(3, 2048), SHA256, False),
+        (lambda: ec.generate_private_key(ec.SECP521R1()), SHA256, False),
+        (lambda: ec.generate_private_key(ec.SECP256K1()), SHA256, False),
+        (ed448.Ed448PrivateKey.generate, None, False),
+    ],
+    ids=[
+        *("rsa-2048", "rsa-3072", "p-256", "p-384", "ed25519"),
+        *("rsa-2560", "rsa-exponent-3", "p-521", "secp256k1", "ed448"),
+    ],
+)
+def test_keys_that_granian_cannot_use_are_known_before_it_tries(
+    settings: TLSSettings, make: Callable[[], Any], hash_: object, *, taken: bool
+) -> None:
+    sign(settings, make(), hash_)
+    certificates.load(settings, Engine.GUNICORN)
+    if taken:
+        certificates.load(settings, Engine.GRANIAN)
+    else:
+        with pytest.raises(InvalidConfigurationError, match=r"certFile: .*server\.crt: Granian"):
+            certificates.load(settings, Engine.GRANIAN)
 
 
 def test_a_key_with_a_password_is_an_error_and_no_prompt(
