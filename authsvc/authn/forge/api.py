@@ -3,7 +3,9 @@
 What was answered is kept with its ETag and asked for again conditionally, which
 costs nothing of the user's rate limit where nothing changed. While a limit
 forbids to ask, the last answer serves for a while; then the question cannot be
-answered. Addresses in answers (``next``, ``organizations_url``) are not used.
+answered. A limit is that of the token which met it: anybody can drive a token of
+their own into one, and must not lock out the others by showing it here.
+Addresses in answers (``next``, ``organizations_url``) are not used.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from authsvc.errors import BackendError
 
 _PAGE = 100
 _MAX_PAGES = 50
-_MAX_KEPT = 1_000  # answers; a page of a hundred groups is some 100 KB
+_MAX_KEPT = 1_000  # answers, of whom ever has an account there, so their size counts too
+_MAX_KEPT_BYTES = 32 * 1024 * 1024
 _MAX_PAUSE_SECONDS = 3600.0
 _DEFAULT_PAUSE_SECONDS = 60.0  # GitHub's advice where a limit comes without a time
 
@@ -49,6 +52,7 @@ class ForgeAPI:
         self._secret = os.urandom(32)
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[bytes, str], _Kept] = OrderedDict()
+        self._kept_bytes = 0
         self._limited: OrderedDict[bytes, float] = OrderedDict()
 
     def get(self, token: str, path: str, deadline: float) -> Response:
@@ -60,7 +64,7 @@ class ForgeAPI:
         holder = hmac.digest(self._secret, token.encode("ascii"), "sha256")
         with self._lock:
             kept = self._kept.get((holder, path))
-            until = max(self._limited.get(holder, 0.0), self._limited.get(b"", 0.0))
+            until = self._limited.get(holder, 0.0)
         if until > self._clock():
             return self._without_asking(kept, path)
         headers = {"Authorization": f"Bearer {token}"}
@@ -71,8 +75,7 @@ class ForgeAPI:
             response = kept.response
         pause = self._pause(response)
         if pause is not None:
-            # A user's own budget is the user's; any other limit is ours.
-            self._limit(holder if _remaining(response) == "0" else b"", pause)
+            self._limit(holder, pause)
             return self._without_asking(kept, path)
         if response.status >= 500:
             raise BackendError(f"{response.url}: status {response.status}")
@@ -129,14 +132,23 @@ class ForgeAPI:
     def _limit(self, holder: bytes, pause: float) -> None:
         until = self._clock() + min(max(pause, 1.0), _MAX_PAUSE_SECONDS)
         with self._lock:
-            _put(self._limited, holder, until)
+            self._limited[holder] = until
+            self._limited.move_to_end(holder)
+            if len(self._limited) > _MAX_KEPT:
+                self._limited.popitem(last=False)
 
     def _keep(self, key: tuple[bytes, str], response: Response) -> None:
         with self._lock:
-            if response.status == 200:
-                _put(self._kept, key, _Kept(response, self._clock()))
-            else:  # a token that was revoked has no past
-                self._kept.pop(key, None)
+            before = self._kept.pop(key, None)
+            if before is not None:
+                self._kept_bytes -= len(before.response.body)
+            if response.status != 200:  # a token that was revoked has no past
+                return
+            self._kept[key] = _Kept(response, self._clock())
+            self._kept_bytes += len(response.body)
+            while len(self._kept) > _MAX_KEPT or self._kept_bytes > _MAX_KEPT_BYTES:
+                _, oldest = self._kept.popitem(last=False)
+                self._kept_bytes -= len(oldest.response.body)
 
 
 def text_at(document: Mapping[str, Any], *keys: str) -> str:
@@ -151,13 +163,6 @@ def text_at(document: Mapping[str, Any], *keys: str) -> str:
     if not isinstance(value, str) or not value:
         raise BackendError(f"the forge's answer has no text at {'.'.join(keys)}")
     return value
-
-
-def _put(kept: OrderedDict[Any, Any], key: object, value: object) -> None:
-    kept[key] = value
-    kept.move_to_end(key)
-    while len(kept) > _MAX_KEPT:
-        kept.popitem(last=False)
 
 
 def _remaining(response: Response) -> str | None:

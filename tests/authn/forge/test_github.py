@@ -14,7 +14,7 @@ from authsvc.authn.forge.settings import GitHubApp, GitHubSettings
 from authsvc.errors import BackendError
 from authsvc.interfaces import TokenAuthenticator, UserInfo
 from tests.contract.token_authenticator import TokenAuthenticatorContract
-from tests.parts.forges import APP_ID, APP_SECRET, FakeGitHub
+from tests.parts.forges import APP_ID, APP_SECRET, FakeGitHub, bearer
 from tests.parts.web_server import Answer, NewWebServer, WebServer
 
 ALICE = UserInfo(
@@ -252,17 +252,36 @@ def test_a_forge_that_cannot_answer_is_a_failure(
     assert "ghp_alice" not in str(failure.value)
 
 
-def test_a_secondary_limit_holds_for_everybody(
-    new_web_server: NewWebServer, new_github: NewGitHub
+def test_nobody_locks_others_out_by_a_token_that_met_a_secondary_limit(
+    forge: FakeGitHub, new_web_server: NewWebServer, new_github: NewGitHub
 ) -> None:
-    server = new_web_server(Answer({}, 403, {"Retry-After": "30"}))
+    limited = Answer({}, 403, {"Retry-After": "3600"})
+    server = new_web_server(
+        lambda asked: limited if bearer(asked) == "ghp_mallory" else forge(asked)
+    )
     github = new_github(url=server.url)
 
-    for token in ("ghp_a", "ghp_b"):
+    for _ in range(2):
         with pytest.raises(BackendError, match="rate limit"):
-            github.authenticate_token(token, ())
-
+            github.authenticate_token("ghp_mallory", ())
     assert len(server.asked) == 1
+
+    assert github.authenticate_token("ghp_alice", ())
+
+
+def test_answers_are_kept_up_to_a_size(
+    github: GitHubAuthenticator, server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("authsvc.authn.forge.api._MAX_KEPT_BYTES", 300)
+    for _ in range(2):
+        assert github.authenticate_token("ghp_alice", ())
+    asked = len(server.asked)
+
+    # The answers to alice are over the size together, so the first had to go.
+    assert github.authenticate_token("ghp_alice", ())
+
+    again = [each.path for each in server.asked[asked:] if "if-none-match" not in each.headers]
+    assert "/user" in again
 
 
 @pytest.mark.parametrize(
