@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +65,26 @@ def test_guessing_is_slowed_for_known_and_unknown_users_alike(
             passwords.authenticate_password(username, "x")
         with pytest.raises(TooManyAttemptsError):
             passwords.authenticate_password(username, "x")
+
+
+def test_an_unknown_name_costs_as_much_as_a_known_one(
+    passwords: StaticPasswordAuthenticator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    costs: list[int] = []
+
+    def scrypt(password: bytes, **parameters: Any) -> bytes:
+        costs.append(parameters["n"] * parameters["r"] * parameters["p"])
+        return hashlib_scrypt(password, **parameters)
+
+    hashlib_scrypt = hashlib.scrypt
+    monkeypatch.setattr(hashlib, "scrypt", scrypt)
+
+    for username in ("alice", "nobody"):
+        assert passwords.authenticate_password(username, "x") is None
+    assert passwords.authenticate_password("nobody", "canary:a b") is None
+
+    assert len(costs) == 3
+    assert len(set(costs)) == 1
 
 
 def test_an_edit_is_followed(passwords: StaticPasswordAuthenticator, tmp_path: Path) -> None:
