@@ -44,9 +44,15 @@ def is_reserved(name: str) -> bool:
 def guard_user(user: UserInfo, authenticator: str = "") -> UserInfo | None:
     """Return the user with groups sorted, unique and free of reserved ones; None where refused.
 
+    Refused is a user in whose names is what is no text and can be in no answer:
+    JSON has escapes for half a character (RFC 8259 8.2).
+
     Keys of ``extra`` in Kubernetes' own domains are dropped too: the API server
     reads a pod's and a node's name from there.
     """
+    if not _is_text(user):
+        _log.warning("user_of_no_text_refused", authenticator=authenticator, user=repr(user))
+        return None
     if not user.username or is_reserved(user.username):
         _log.warning("reserved_user_refused", authenticator=authenticator, user=user.username)
         return None
@@ -68,6 +74,15 @@ def guard_user(user: UserInfo, authenticator: str = "") -> UserInfo | None:
             keys=sorted(user.extra.keys() - extra.keys()),
         )
     return user._replace(groups=tuple(sorted(groups - reserved)), extra=extra)
+
+
+def _is_text(user: UserInfo) -> bool:
+    values = (value for values in user.extra.values() for value in values)
+    try:
+        "".join((user.username, user.uid, *user.groups, *user.extra, *values)).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_reserved_key(key: str) -> bool:

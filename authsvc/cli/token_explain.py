@@ -114,7 +114,9 @@ def _guarded(name: str, told: Explanation) -> tuple[Identity | None, bool]:
     before = told.identity.user
     after = guard_user(before, name)
     if after is None:
-        _tell("system: names", False, f"{before.username!r} belongs to the API server")
+        _tell(
+            "system: names", False, f"{before.username!r} belongs to the API server, or is no text"
+        )
         return None, False
     dropped = sorted(set(before.groups) - set(after.groups))
     if dropped:

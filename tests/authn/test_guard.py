@@ -118,6 +118,25 @@ def test_what_passes_the_guard_is_in_order(name: str, groups: list[str]) -> None
     assert set(user.groups) == {group for group in groups if group and not is_reserved(group)}
 
 
+@pytest.mark.parametrize(
+    "user",
+    [
+        UserInfo("\ud800"),
+        UserInfo("alice", uid="\udfff"),
+        UserInfo("alice", groups=("team-a", "x\ud800")),
+        UserInfo("alice", extra={"\ud800": ()}),
+        UserInfo("alice", extra={"example.org/x": ("y", "\ud800")}),
+    ],
+    ids=ascii,
+)
+def test_a_user_of_what_is_no_text_is_refused(user: UserInfo) -> None:
+    with capture_logs() as logged:
+        assert guard_user(user, "corp") is None
+
+    assert [line["event"] for line in logged] == ["user_of_no_text_refused"]
+    assert str(logged).encode()
+
+
 def test_what_is_dropped_is_logged_by_who_said_it() -> None:
     with capture_logs() as logged:
         guard_user(UserInfo("alice", groups=("system:masters",)), "corp")
