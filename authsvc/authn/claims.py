@@ -113,6 +113,17 @@ def check_audience(claims: Claims, audiences: tuple[str, ...], report: Report) -
     report("audience", f"{audience!r}")
 
 
+def check_bearer(claims: Claims) -> None:
+    """Check that whoever bears the token may use it: no key is to be shown along with it.
+
+    A token that is bound to a key (``cnf``, RFC 7800 3.1) is worth nothing
+    without it, and must not be taken from a bearer (RFC 8705 3, RFC 9449 7.2):
+    they may have found it where it was of no use.
+    """
+    if claims.get("cnf") is not None:
+        raise Refused("bearer", "it is bound to a key (cnf), which a TokenReview does not show")
+
+
 def check_claims(claims: Claims, rules: tuple[ClaimRule, ...], report: Report) -> None:
     """Check required claims and expressions over claims."""
     for rule in rules:

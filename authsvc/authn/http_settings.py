@@ -39,6 +39,8 @@ def url_fault(url: str) -> str | None:
         return "not a URL"
     if parts.scheme not in {"https", "http"} or not host or not url.isprintable() or " " in url:
         return "expected an https:// URL"
+    if not url.isascii():
+        return "must be ASCII: a host as xn--…, the rest as %XX"
     if parts.username is not None or parts.password is not None or parts.fragment:
         return "must hold no user, password or fragment"
     if parts.scheme == "http" and not _is_loopback(host):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,13 +30,6 @@ def new_client() -> Iterator[NewClient]:
     yield make
     for client in made:
         client.close()
-
-
-def server_tls(authority: Authority, host: str) -> ssl.SSLContext:
-    files = authority.issue(host, host)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(files.certificate, files.key)
-    return context
 
 
 def test_a_document_is_got(new_client: NewClient, new_web_server: NewWebServer) -> None:
@@ -69,7 +61,7 @@ def test_a_certificate_of_the_configured_authority_is_needed(
     new_client: NewClient, new_web_server: NewWebServer, tmp_path: Path
 ) -> None:
     ours, other = Authority(tmp_path, "ours"), Authority(tmp_path, "other")
-    server = new_web_server(Answer({}), tls=server_tls(ours, "127.0.0.1"))
+    server = new_web_server(Answer({}), tls=ours.server_tls("127.0.0.1"))
 
     assert new_client(ca_file=ours.certificate).get(server.url).status == 200
     assert new_client(ca_data=ours.certificate.read_text()).get(server.url).status == 200
@@ -83,7 +75,7 @@ def test_a_certificate_for_another_host_is_refused(
     new_client: NewClient, new_web_server: NewWebServer, tmp_path: Path
 ) -> None:
     authority = Authority(tmp_path)
-    server = new_web_server(Answer({}), tls=server_tls(authority, "provider.test"))
+    server = new_web_server(Answer({}), tls=authority.server_tls("provider.test"))
 
     with pytest.raises(BackendError, match="certificate verify failed"):
         new_client(ca_file=authority.certificate).get(server.url)
@@ -195,6 +187,8 @@ def test_requests_go_through_the_configured_proxy(
         "https://provider.test/#fragment",
         "https://provider.test:port/",
         "https://provider test/",
+        "https://anbieter-größe.test/",
+        "https://provider.test/schlüssel",
         "https://[::1",
         "provider.test",
         "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import ssl
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,6 +55,13 @@ class Authority:
         )
         files.key.chmod(0o600)
         return files
+
+    def server_tls(self, host: str) -> ssl.SSLContext:
+        """Return what a server of that name serves with."""
+        files = self.issue(host, host)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(files.certificate, files.key)
+        return context
 
     def _builder(
         self, subject: x509.Name, key: ec.EllipticCurvePrivateKey

@@ -14,7 +14,10 @@ from typing import Any
 
 from authsvc.authn.checks import Refused, Report, bound_audiences
 from authsvc.authn.claims import (
+    ClaimMapping,
+    ClaimRule,
     check_audience,
+    check_bearer,
     check_claims,
     check_times,
     check_user,
@@ -73,6 +76,7 @@ class IntrospectionAuthenticator(ProviderAuthenticator):
             raise Refused("active", "the provider says that the token is not active")
         report("active", "the provider says so")
         self._check_type(claims)
+        check_bearer(claims)
         self._check_meant_for_us(claims, report)
         expires_at = check_times(
             claims, self._clock(), self._settings.clock_skew, report, essential=False
@@ -127,7 +131,8 @@ class IntrospectionAuthenticator(ProviderAuthenticator):
     ) -> dict[str, Any]:
         """Fill in from userinfo (OpenID Connect Core 5.3) what the introspection lacks."""
         url = self._settings.userinfo_url
-        if not url or all(find(claims, name) is not None for name in self._wanted):
+        wanted = self._wanted
+        if not url or (wanted and all(find(claims, name) is not None for name in wanted)):
             return claims
         response = self._http.get(url, {"Authorization": f"Bearer {token}"}, deadline=deadline)
         if response.status in {401, 403}:
@@ -141,14 +146,20 @@ class IntrospectionAuthenticator(ProviderAuthenticator):
 
 
 def _claims_wanted(settings: IntrospectionSettings) -> tuple[str, ...]:
-    """Return the claims that userinfo is asked for where an introspection lacks one."""
+    """Return the claims that userinfo is asked for where an introspection lacks one.
+
+    None are named where an expression may look at any: userinfo is then always asked.
+    """
     mappings = settings.mappings
-    names = [mappings.username.claim, *(rule.claim for rule in settings.claim_rules)]
+    readers: list[ClaimMapping | ClaimRule] = [mappings.username, *settings.claim_rules]
+    readers += [source for _, source in mappings.extra]
     if mappings.uid is not None:
-        names.append(mappings.uid.claim)
+        readers.append(mappings.uid)
     if mappings.groups is not None:
-        names.append(mappings.groups.source.claim)
-    return tuple(name for name in names if name)
+        readers.append(mappings.groups.source)
+    if any(reader.expression is not None for reader in readers):
+        return ()
+    return tuple(reader.claim for reader in readers)
 
 
 def _document(response: Response) -> dict[str, Any]:

@@ -27,6 +27,11 @@ _RESERVED = (
         "message": "groups in system: and kubeadm: belong to the cluster itself",
     },
 )
+# What authn.claims.check_bearer refuses.
+_BEARER = {
+    "expression": "!has(claims.cnf)",
+    "message": "a token that is bound to a key (cnf) is not for a bearer",
+}
 
 
 def authentication_configuration(issuers: Iterable[OIDCSettings]) -> dict[str, Any]:
@@ -70,8 +75,8 @@ def _jwt(settings: OIDCSettings, at: str, errors: list[ConfigError]) -> dict[str
         "issuer": issuer,
         "claimMappings": _mappings(settings.mappings, f"{at}.claimMappings", errors),
     }
-    if settings.claim_rules:
-        document["claimValidationRules"] = [_claim_rule(rule) for rule in settings.claim_rules]
+    claim_rules = [_claim_rule(rule) for rule in settings.claim_rules]
+    document["claimValidationRules"] = [*claim_rules, _BEARER]
     user_rules = [
         _with_message({"expression": rule.expression.text}, rule.message)
         for rule in settings.user_rules

@@ -12,7 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from authsvc.authn.checks import Refused, Report, bound_audiences
-from authsvc.authn.claims import check_audience, check_claims, check_times, check_user, map_user
+from authsvc.authn.claims import (
+    check_audience,
+    check_bearer,
+    check_claims,
+    check_times,
+    check_user,
+    map_user,
+)
 from authsvc.authn.oidc.jws import Verifier
 from authsvc.authn.oidc.keys import ProviderKeys
 from authsvc.authn.oidc.settings import OIDCSettings, TokenType
@@ -66,6 +73,7 @@ class OIDCAuthenticator(ProviderAuthenticator):
         report("signature", f"by key {kid}")
         self._check_issuer(claims, report)
         check_audience(claims, self._settings.audiences, report)
+        check_bearer(claims)
         expires_at = check_times(claims, self._clock(), self._settings.clock_skew, report)
         if self._settings.token_type is TokenType.ACCESS_TOKEN:
             missing = [name for name in _ESSENTIAL_IN_ACCESS_TOKENS if name not in claims]

@@ -50,7 +50,7 @@ class Verifier(Algorithms):
                 raise Refused("header", f"extensions are not understood ({', '.join(extensions)})")
             self.check_header(header)
             self.get_alg(header["alg"])
-        except (JoseError, ValueError, TypeError) as error:
+        except (JoseError, ValueError, TypeError, RecursionError) as error:
             raise Refused("header", str(error)) from None
         return parts
 

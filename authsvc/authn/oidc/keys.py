@@ -140,6 +140,10 @@ class ProviderKeys:
         found = document.get("jwks_uri")
         if not isinstance(found, str):
             raise BackendError(f"{response.url}: without a jwks_uri")
+        # Plain http is for a provider on this machine, which is for its
+        # configuration to say: one elsewhere must not send us to ports in here.
+        if response.url.startswith("https:") and not found.startswith("https:"):
+            raise BackendError(f"{response.url}: its jwks_uri is not https")
         return found
 
     def _refresh(self) -> None:

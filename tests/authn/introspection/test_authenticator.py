@@ -115,6 +115,7 @@ GOOD = {
         {**GOOD, "scope": "openid"},
         {**GOOD, "scope": ["kube"]},
         {**GOOD, "tenant": "other"},
+        {**GOOD, "cnf": {"x5t#S256": "a client certificate"}},
     ],
     ids=str,
 )

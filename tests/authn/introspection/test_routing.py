@@ -30,6 +30,7 @@ def test_a_jwt_of_a_listed_issuer_is_asked_about_as_well(
         "YWxpY2U6cGFzc3dvcmQ=",  # alice:password
         "YWxpY2U6cGFzc3dvcmQ",
         "abcdef.0123456789abcdef",
+        "authsvc_rt_c2Vzc2lvbg.ZmFtaWx5.c2VjcmV0",
         "two words",
         "",
     ],

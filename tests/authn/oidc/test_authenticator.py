@@ -91,6 +91,8 @@ def test_an_id_token_is_its_users(openid_provider: OpenIDProvider, oidc: OIDCAut
         {"groups": ["dev", 7]},
         {"groups": 7},
         {"_claim_names": {"groups": "elsewhere"}},
+        {"cnf": {"jkt": "a DPoP key"}},
+        {"cnf": {"x5t#S256": "a client certificate"}},
     ],
     ids=str,
 )

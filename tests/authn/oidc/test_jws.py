@@ -9,11 +9,19 @@ from typing import Any, Literal
 import pytest
 from joserfc.jwk import RSAKey
 
-from authsvc.authn.oidc.jws import read_keys
+from authsvc.authn.checks import Refused
+from authsvc.authn.oidc.jws import Verifier, read_keys
+from authsvc.authn.oidc.settings import ALGORITHMS
 from tests.authn.oidc import encode, sign
 from tests.authn.oidc.conftest import NewOIDC
 from tests.parts.openid_provider import OpenIDProvider
 from tests.parts.web_server import Answer, NewWebServer
+
+
+@pytest.mark.parametrize("header", [b"[" * 5000, b"{" * 5000, b"[]", b"7", b"\xff", b""])
+def test_a_header_of_another_shape_is_refused(header: bytes) -> None:
+    with pytest.raises(Refused, match="header"):
+        Verifier(ALGORITHMS).read(f"{encode(header)}.{encode(b'{}')}.{encode(b'x')}")
 
 
 def test_an_unsigned_token_is_nobodys(openid_provider: OpenIDProvider, new_oidc: NewOIDC) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from joserfc.jwk import ECKey
@@ -12,6 +13,7 @@ from authsvc.authn.http_settings import HTTPSettings
 from authsvc.errors import BackendError
 from tests.authn.oidc import sign
 from tests.authn.oidc.conftest import NewOIDC
+from tests.parts.certificates import Authority
 from tests.parts.openid_provider import NewOpenIDProvider, OpenIDProvider
 from tests.parts.web_server import Answer, NewWebServer
 
@@ -201,6 +203,26 @@ def test_keys_by_plain_http_from_elsewhere_are_never_asked_for(
 
     with pytest.raises(BackendError, match="https is required"):
         oidc.authenticate_token(sign(openid_provider), ())
+
+
+def test_a_provider_elsewhere_cannot_name_a_port_of_this_machine(
+    openid_provider: OpenIDProvider, new_web_server: NewWebServer, new_oidc: NewOIDC, tmp_path: Path
+) -> None:
+    inside = new_web_server(Answer({}))
+    document = {"issuer": openid_provider.issuer, "jwks_uri": f"{inside.url}/jwks"}
+    authority = Authority(tmp_path)
+    server = new_web_server(Answer(document), tls=authority.server_tls("127.0.0.1"))
+    oidc = new_oidc(
+        openid_provider,
+        discovery_url=f"{server.url}/d",
+        http=HTTPSettings(ca_file=authority.certificate),
+    )
+
+    with pytest.raises(BackendError, match="jwks_uri is not https"):
+        oidc.authenticate_token(sign(openid_provider), ())
+
+    assert server.paths() == ["/d"]
+    assert inside.asked == []
 
 
 def test_keys_that_come_too_late_or_are_too_many_are_a_failure(
