@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from authsvc.policy.atoms import Cover, atoms_of, row_atoms
+from authsvc.policy.atoms import Cover, row_atoms
 from authsvc.policy.cells import ANY, Paths, Resource, show_subject
 from authsvc.policy.lint.finding import Finding, Inspected, note
 from authsvc.policy.resources import Known, covers, known
@@ -76,12 +76,19 @@ def _rows_of(inspected: Inspected, subject: str, strong: set[int]) -> list[int]:
     """Return those of the rows that a subject comes to, and is not denied altogether."""
     holdings = inspected.holdings
     rules = inspected.rows.rules
-    held = dict.fromkeys(way.holder for way in holdings.ways(subject, inspected.now))
+    ways = holdings.ways(subject, inspected.now)
+    held = dict.fromkeys(way.holder for way in ways)
     reached = [row for holder in held for row in holdings.rules.get(holder, ())]
     found = [row for row in dict.fromkeys(reached) if row in strong]
     if not found or not any(rules.deny[row] for row in reached):
         return found
-    denies = Cover(atoms_of(holdings, subject, inspected.now))
+    denies = Cover(
+        atom
+        for way in ways
+        for row in holdings.rules.get(way.holder, ())
+        if rules.deny[row]
+        for atom in row_atoms(rules, row, way)
+    )
     return [
         row
         for row in found
