@@ -142,7 +142,7 @@ def _next_steps(site: Site) -> str:
         ],
         Target.K3S: [
             f"start the service:    authsvc serve --config {path('authsvc.yaml')}",
-            f"tell k3s, restart it: cp {path(places.K3S_CONFIG)} {_K3S_DROP_IN}",
+            f"tell k3s, restart it: install -Dm644 {path(places.K3S_CONFIG)} {_K3S_DROP_IN}",
         ],
         Target.KUBEADM: [
             f"start the service:    cp {path(places.STATIC_POD)} /etc/kubernetes/manifests/",
