@@ -89,7 +89,7 @@ def parse(values: Mapping[str, str]) -> Settings:
 
 
 def check_https(url: str, what: str) -> None:
-    """Refuse a URL that tokens must not be sent to.
+    """Refuse a URL that tokens must not be sent to, or that must not be shown on a terminal.
 
     Raises:
         ClientError: it is not an https URL.
@@ -97,6 +97,7 @@ def check_https(url: str, what: str) -> None:
     try:
         parts = urlsplit(url)
         good = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
+        good = good and url.isprintable() and " " not in url
     except ValueError:
         good = False
     if not good:

@@ -193,3 +193,14 @@ def test_an_endpoint_without_tls_is_refused(alice: Person, issuer: Issuer) -> No
     issuer.metadata = {"token_endpoint": "http://127.0.0.1/token"}
 
     assert "token_endpoint must be an https:// URL" in _error(alice, *_settings(issuer, alice))
+
+
+@pytest.mark.parametrize("character", ["\x1b", "\n", " ", "\u202e"])
+def test_an_endpoint_that_would_move_the_terminal_is_refused(
+    alice: Person, issuer: Issuer, character: str
+) -> None:
+    issuer.metadata = {"token_endpoint": f"{issuer.url}/{character}token"}
+
+    error = _error(alice, *_settings(issuer, alice))
+
+    assert "token_endpoint must be an https:// URL" in error
