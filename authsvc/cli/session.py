@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.options import config_option, issuing_of, table, utc
+from authsvc.cli.options import config_option, issuing_of, printable, table, utc
 
 if TYPE_CHECKING:
     from authsvc.store.protocol import Session, Store
@@ -76,7 +76,7 @@ def revoke(file: Path, ids: Sequence[str], user: str | None, before: datetime | 
         missing = [f"{each}: no such session" for each, was in found.items() if was is None]
     store.close()
     for each in ended:
-        click.echo(f"{each.id}: ended, of {each.username} from {each.address}")
+        click.echo(printable(f"{each.id}: ended, of {each.username} from {each.address}"))
     for message in missing:
         click.echo(f"error: {message}", err=True)
     if missing:

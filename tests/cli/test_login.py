@@ -132,6 +132,14 @@ def test_sessions_are_ended_by_id(config: Path, store: SQLiteStore) -> None:
     assert store.revoked(time.time()) == {"s1"}
 
 
+def test_an_odd_name_moves_no_terminal_when_its_session_is_ended(
+    config: Path, store: SQLiteStore
+) -> None:
+    store.create(session("s4", "a\nb\u202e", expires_at=time.time() + 1000))
+
+    assert run(config, "session", "revoke", "s4").output.startswith("s4: ended, of a\ufffdb\ufffd ")
+
+
 def test_everything_of_a_user_before_now_is_ended(config: Path, store: SQLiteStore) -> None:
     ended = run(config, "session", "revoke", "--user", "alice")
 
