@@ -24,6 +24,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from authsvc import metrics
+from authsvc.background import Background
 from authsvc.errors import AuthsvcError, NotReadyError
 
 T = TypeVar("T")
@@ -106,8 +107,7 @@ class Reloading(Generic[T]):
         self._taken = 0
         self._newest = mmap.mmap(-1, _VERSION.size)
         self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._background = Background(f"reload-{part}", self._poll_until_stopped)
 
     @property
     def current(self) -> T:
@@ -159,17 +159,13 @@ class Reloading(Generic[T]):
         value until there is a good one again: what was good in between had
         perhaps a denial more or a token less.
         """
-        if self._thread is not None:
+        if self._background.runs:
             return
         behind = self._is_behind()
         if (behind or fingerprint(self._paths) != self._seen) and not self.reload() and behind:
             self._forget()
         self._publish()
-        self._stop.clear()
-        self._thread = threading.Thread(
-            target=self._poll_until_stopped, name=f"reload-{self.part}", daemon=True
-        )
-        self._thread.start()
+        self._background.start()
 
     def poll(self) -> None:
         """Look at the files once, for those who poll by themselves.
@@ -190,10 +186,7 @@ class Reloading(Generic[T]):
 
     def close(self) -> None:
         """Stop polling; what is being loaded is in place, or was given up, afterwards."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            self._stop.set()
-            thread.join()
+        self._background.close()
 
     def _take(self, value: T) -> None:
         replaced, self._current = self._current, value
@@ -243,5 +236,5 @@ class Reloading(Generic[T]):
             _log.error("reload_hook_crashed", part=self.part, exc_info=True)
 
     def _poll_until_stopped(self) -> None:
-        while not self._stop.wait(self._poll_seconds):
+        while not self._background.wait(self._poll_seconds):
             self.poll()

@@ -16,6 +16,8 @@ from typing import Protocol, TypeVar
 
 from prometheus_client import Counter, Histogram
 
+from authsvc.background import Background
+
 T = TypeVar("T")
 
 PUBLISH_SECONDS = 0.1
@@ -92,24 +94,17 @@ class Publisher:
     """Publishes all the time; a `Lifecycle`."""
 
     def __init__(self) -> None:
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._background = Background("tallies", self._run)
 
     def start(self) -> None:
         """Start publishing, once per process."""
-        if self._thread is None:
-            self._stop.clear()
-            self._thread = threading.Thread(target=self._run, name="tallies", daemon=True)
-            self._thread.start()
+        self._background.start()
 
     def close(self) -> None:
         """Publish what is left, and stop."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            self._stop.set()
-            thread.join()
+        self._background.close()
         publish()
 
     def _run(self) -> None:
-        while not self._stop.wait(PUBLISH_SECONDS):
+        while not self._background.wait(PUBLISH_SECONDS):
             publish()

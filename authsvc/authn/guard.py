@@ -77,9 +77,9 @@ def guard_user(user: UserInfo, authenticator: str = "") -> UserInfo | None:
 
 
 def _is_text(user: UserInfo) -> bool:
-    values = (value for values in user.extra.values() for value in values)
+    extra = (value for values in user.extra.values() for value in values)
     try:
-        "".join((user.username, user.uid, *user.groups, *user.extra, *values)).encode()
+        "".join((user.username, user.uid, *user.groups, *user.extra, *extra)).encode()
     except UnicodeEncodeError:
         return False
     return True

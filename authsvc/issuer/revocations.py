@@ -11,12 +11,12 @@ knows nothing: it says so, rather than honour a revoked token.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 import structlog
 
 from authsvc import metrics
+from authsvc.background import Background
 from authsvc.errors import BackendError
 from authsvc.store.protocol import Store
 
@@ -37,8 +37,7 @@ class Revocations:
         self._poll_seconds = poll_seconds
         self._known: frozenset[str] | None = None
         self._healthy = True
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._background = Background("revocations", self._poll)
 
     def __contains__(self, session_id: str) -> bool:
         """Whether a session was revoked.
@@ -68,17 +67,11 @@ class Revocations:
 
     def start(self) -> None:
         """Start reading, once per process."""
-        if self._thread is None:
-            self._stop.clear()
-            self._thread = threading.Thread(target=self._poll, name="revocations", daemon=True)
-            self._thread.start()
+        self._background.start()
 
     def close(self) -> None:
         """Stop reading."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            self._stop.set()
-            thread.join()
+        self._background.close()
 
     def _poll(self) -> None:
         polls = 0
@@ -87,7 +80,7 @@ class Revocations:
             if polls % _PURGE_EVERY == 0:
                 self._purge()
             polls += 1
-            if self._stop.wait(self._poll_seconds):
+            if self._background.wait(self._poll_seconds):
                 return
 
     def _purge(self) -> None:

@@ -21,6 +21,7 @@ from authsvc import metrics
 from authsvc.authn.http import HTTPClient
 from authsvc.authn.oidc.jws import keys_for, read_keys
 from authsvc.authn.oidc.settings import OIDCSettings
+from authsvc.background import Background
 from authsvc.errors import BackendError
 
 _FIRST_RETRY_SECONDS = 2.0
@@ -52,8 +53,7 @@ class ProviderKeys:
         self._keys: tuple[Key, ...] = ()
         self._last: _Fetched | None = None
         self._fetching = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._background = Background(f"keys-{name}", self._refresh)
 
     def find(self, kid: str | None, algorithm: str) -> tuple[Key, ...]:
         """Return the keys a token may be signed with; none where the provider has no such key.
@@ -69,19 +69,11 @@ class ProviderKeys:
 
     def start(self) -> None:
         """Fetch in the background from now on."""
-        if self._thread is None:
-            self._stop.clear()
-            self._thread = threading.Thread(
-                target=self._refresh, name=f"keys-{self._name}", daemon=True
-            )
-            self._thread.start()
+        self._background.start()
 
     def close(self) -> None:
         """Stop fetching."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            self._stop.set()
-            thread.join()
+        self._background.close()
 
     def _refetch(self) -> None:
         """Fetch, unless that was just done; whoever comes meanwhile waits for that one fetch."""
@@ -156,5 +148,5 @@ class ProviderKeys:
             if failures:
                 interval = min(interval, _FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 16))
             # Workers and replicas that started together spread out.
-            if self._stop.wait(interval * random.uniform(0.8, 1.0)):  # noqa: S311
+            if self._background.wait(interval * random.uniform(0.8, 1.0)):  # noqa: S311
                 return
