@@ -229,16 +229,22 @@ def test_an_idle_connection_of_the_browser_holds_nothing_up(
             assert terminal.wait() == 0
 
 
-def test_a_refresh_without_an_id_token_leads_to_a_login(alice: Person, redirecting: Issuer) -> None:
-    settings = (f"--issuer={redirecting.url}", f"--certificate-authority={alice.authority}")
+def _ended_session(alice: Person, issuer: Issuer) -> tuple[str, ...]:
+    """Keep a session whose ID token has ended, and return the settings it is of."""
+    settings = (f"--issuer={issuer.url}", f"--certificate-authority={alice.authority}")
     alice.keep(
         settings,
         obtained_at=1,
         good_until=2,
         kind="id_token",
         refresh_token="refresh-0",
-        token_endpoint=f"{redirecting.url}/token",
+        token_endpoint=f"{issuer.url}/token",
     )
+    return settings
+
+
+def test_a_refresh_without_an_id_token_leads_to_a_login(alice: Person, redirecting: Issuer) -> None:
+    settings = _ended_session(alice, redirecting)
     answer = {"access_token": "opaque", "token_type": "Bearer"}
     redirecting.token_answer = lambda _: Answer(200, answer)
 
@@ -252,15 +258,7 @@ def test_a_refresh_without_an_id_token_leads_to_a_login(alice: Person, redirecti
 def test_a_refresh_that_answers_with_an_id_token_for_another_client_is_refused(
     alice: Person, redirecting: Issuer
 ) -> None:
-    settings = (f"--issuer={redirecting.url}", f"--certificate-authority={alice.authority}")
-    alice.keep(
-        settings,
-        obtained_at=1,
-        good_until=2,
-        kind="id_token",
-        refresh_token="refresh-0",
-        token_endpoint=f"{redirecting.url}/token",
-    )
+    settings = _ended_session(alice, redirecting)
     token = jwt(iss=redirecting.url, aud="another", sub="alice", iat=0, exp=600)
     redirecting.token_answer = lambda _: Answer(200, {"id_token": token})
 

@@ -14,6 +14,7 @@ from authsvc.client.errors import ClientError
 from authsvc.client.lock import one_at_a_time
 from tests.client.conftest import Person, exec_info
 from tests.client.servers import APIServer, Issuer
+from tests.parts.waiting import eventually
 
 MANY = 100
 
@@ -28,6 +29,31 @@ def _start(alice: Person, *command: str, **environment: str) -> subprocess.Popen
         text=True,
         start_new_session=True,
     )
+
+
+class Prompt:
+    """A program that asks for a password, and waits for the test to answer."""
+
+    def __init__(self, folder: Path, password: str) -> None:
+        self._asked, self._answer = folder / "asked", folder / "answer"
+        program = folder / "askpass"
+        program.write_text(
+            f'#!/bin/sh\necho "$1" >> {self._asked}\n'
+            f"while [ ! -e {self._answer} ]; do sleep 0.05; done\necho {password}\n"
+        )
+        program.chmod(0o755)
+        self.environment = {
+            "AUTHSVC_ASKPASS": str(program),
+            "KUBERNETES_EXEC_INFO": exec_info(interactive=True),
+        }
+
+    def answer(self) -> None:
+        """Give the password, now and whenever it is asked for."""
+        self._answer.touch()
+
+    def asked(self) -> str:
+        """Return every prompt there was."""
+        return self._asked.read_text()
 
 
 @pytest.fixture
@@ -71,25 +97,15 @@ def test_many_calls_with_nobody_logged_in_make_one_prompt(
     alice: Person, issuer: Issuer, settings: tuple[str, ...], tmp_path: Path
 ) -> None:
     alice.session_file(*settings).unlink()
-    asked, answer = tmp_path / "asked", tmp_path / "answer"
-    askpass = tmp_path / "askpass"
-    askpass.write_text(
-        f'#!/bin/sh\necho "$1" >> {asked}\n'
-        f"while [ ! -e {answer} ]; do sleep 0.05; done\necho wonderland\n"
-    )
-    askpass.chmod(0o755)
-    environment = {
-        "AUTHSVC_ASKPASS": str(askpass),
-        "KUBERNETES_EXEC_INFO": exec_info(interactive=True),
-    }
+    prompt = Prompt(tmp_path, "wonderland")
     command = ("kubectl-authsvc", "get-token", *settings)
 
-    running = [_start(alice, *command, **environment) for _ in range(20)]
-    answer.touch()
+    running = [_start(alice, *command, **prompt.environment) for _ in range(20)]
+    prompt.answer()
     done = [process.communicate(timeout=60) for process in running]
 
     assert all(issuer.issued[0] in out for out, _ in done)
-    assert asked.read_text().count("Password of alice") == 1
+    assert prompt.asked().count("Password of alice") == 1
     assert issuer.grants("password") == 1
 
 
@@ -97,22 +113,12 @@ def test_a_login_that_fails_is_not_asked_for_again_by_those_who_waited(
     alice: Person, issuer: Issuer, settings: tuple[str, ...], tmp_path: Path
 ) -> None:
     alice.session_file(*settings).unlink()
-    asked, answer = tmp_path / "asked", tmp_path / "answer"
-    askpass = tmp_path / "askpass"
-    askpass.write_text(
-        f'#!/bin/sh\necho "$1" >> {asked}\n'
-        f"while [ ! -e {answer} ]; do sleep 0.05; done\necho wrong\n"
-    )
-    askpass.chmod(0o755)
-    environment = {
-        "AUTHSVC_ASKPASS": str(askpass),
-        "KUBERNETES_EXEC_INFO": exec_info(interactive=True),
-    }
+    prompt = Prompt(tmp_path, "wrong")
     command = ("kubectl-authsvc", "get-token", *settings)
 
-    running = [_start(alice, *command, **environment) for _ in range(10)]
+    running = [_start(alice, *command, **prompt.environment) for _ in range(10)]
     _wait_until_blocked(running, all_but=1)
-    answer.touch()
+    prompt.answer()
     done = [process.communicate(timeout=60) for process in running]
 
     assert all("did not accept the user name and password" in err for _, err in done)
@@ -131,7 +137,7 @@ def test_a_holder_that_is_killed_lets_the_next_one_in(
     info = exec_info(interactive=True)
     command = ("kubectl-authsvc", "get-token", *settings)
     holder = _start(alice, *command, AUTHSVC_ASKPASS=str(askpass), KUBERNETES_EXEC_INFO=info)
-    _wait_until(asked.exists)
+    eventually(asked.exists, "it is asked")
     waiting = _start(alice, *command, AUTHSVC_ASKPASS="/no/such/program", KUBERNETES_EXEC_INFO=info)
     _wait_until_blocked([waiting])
 
@@ -174,14 +180,6 @@ def test_what_an_earlier_failure_left_behind_does_no_harm(tmp_path: Path, conten
         pass
 
 
-def _wait_until(condition: object) -> None:
-    assert callable(condition)
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def _wait_until_blocked(processes: list[subprocess.Popen[str]], all_but: int = 0) -> None:
     """Wait until the processes wait for a file lock, as the kernel lists them."""
 
@@ -192,4 +190,4 @@ def _wait_until_blocked(processes: list[subprocess.Popen[str]], all_but: int = 0
             len(processes) - all_but
         )
 
-    _wait_until(blocked)
+    eventually(blocked, "they wait", 30)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,21 +14,13 @@ from tests.authn.oidc import sign
 from tests.authn.oidc.conftest import NewOIDC
 from tests.parts.certificates import Authority
 from tests.parts.openid_provider import NewOpenIDProvider, OpenIDProvider
+from tests.parts.waiting import eventually
 from tests.parts.web_server import Answer, NewWebServer
 
 
 @pytest.fixture
 def provider(new_openid_provider: NewOpenIDProvider) -> OpenIDProvider:
     return new_openid_provider()
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    waiting = threading.Event()
-    for _ in range(500):
-        if condition():
-            return
-        waiting.wait(0.02)
-    pytest.fail("it never came to be")
 
 
 def test_keys_are_fetched_once_for_many_tokens(provider: OpenIDProvider, new_oidc: NewOIDC) -> None:
@@ -118,7 +109,7 @@ def test_keys_are_refreshed_in_the_background(provider: OpenIDProvider, new_oidc
     oidc = new_oidc(provider, refresh_interval=0.05)
     oidc.start()
     oidc.start()  # as the interface allows
-    wait_for(lambda: provider.requests("/jwks") >= 3)
+    eventually(lambda: provider.requests("/jwks") >= 3, "keys are fetched again and again")
     oidc.close()
     oidc.close()
 
