@@ -120,15 +120,16 @@ def _stop_accepting(listener: socket.socket) -> None:
 
     Wherever this process has the listener it then has one that nobody knows.
     """
-    nobodys = socket.socket(socket.AF_UNIX)
-    nobodys.bind(f"\0authsvc-{os.getpid()}")  # no file: Linux' abstract names
-    nobodys.listen()
-    nobodys.setblocking(False)
     inode = os.fstat(listener.fileno()).st_ino
-    for entry in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):  # the descriptor that reads the folder is gone by now
-            if os.fstat(int(entry.name)).st_ino == inode:
-                os.dup2(nobodys.fileno(), int(entry.name), inheritable=False)
+    with socket.socket(socket.AF_UNIX) as nobodys:
+        nobodys.bind("")  # to a name without a file that nobody else has: autobind, unix(7)
+        nobodys.listen()
+        nobodys.setblocking(False)
+        for entry in Path("/proc/self/fd").iterdir():
+            # The descriptor that reads the folder is gone by now.
+            with contextlib.suppress(OSError):
+                if os.fstat(int(entry.name)).st_ino == inode:
+                    os.dup2(nobodys.fileno(), int(entry.name), inheritable=False)
 
 
 def end_with(parent: int) -> None:

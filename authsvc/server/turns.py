@@ -13,8 +13,10 @@ from collections.abc import Callable
 from threading import get_ident
 
 LOOK_SECONDS = 0.01
-# After that much silence the next thread leads, so that the server can end
-# those it no longer needs: it does so with threads that ask for requests.
+# After that much silence of the leader the next thread leads, so that the server
+# can end those it no longer needs: it does so with threads that ask for requests.
+# Others may ask beside the leader, so it is the leader's own silence that counts: one
+# that had ended would else be waited for as long as others are heard.
 _SILENCE_SECONDS = 60.0
 
 
@@ -39,13 +41,13 @@ class Turns:
         self._standing_by: list[tuple[int, threading.Lock]] = []
         self._reading: dict[int, int] = {}  # when a thread took its request, in looks
         self._looks = 0
-        self._heard = 0
+        self._heard = 0  # when the leader was last heard of
         self._stop = threading.Event()
         self._looking: threading.Thread | None = None
 
     def took(self) -> None:
         """Say that this thread has a request."""
-        self._reading[get_ident()] = self._heard = self._looks
+        self._reading[get_ident()] = self._looks
 
     def step_aside(self) -> None:
         """Say that this thread has read its request and will be a while with it."""
@@ -59,10 +61,11 @@ class Turns:
         me = get_ident()
         self._reading.pop(me, None)
         if me == self._leader:
+            self._heard = self._looks
             return
         with self._lock:
             if self._leader is None:
-                self._leader = me
+                self._lead(me)
                 return
             turn = threading.Lock()
             turn.acquire()
@@ -88,7 +91,6 @@ class Turns:
             self._looks += 1
             leader = self._leader
             if leader is not None and self._is_silent(leader):
-                self._heard = self._looks
                 self._pass_on(leader)
             late = self._looks - self._patience
             if sum(took < late for took in tuple(self._reading.values())) > self._most_late:
@@ -104,5 +106,9 @@ class Turns:
                 return
             self._leader = None
             if self._standing_by:
-                self._leader, turn = self._standing_by.pop()
+                next_one, turn = self._standing_by.pop()
+                self._lead(next_one)
                 turn.release()
+
+    def _lead(self, thread: int) -> None:
+        self._leader, self._heard = thread, self._looks

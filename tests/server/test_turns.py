@@ -162,3 +162,31 @@ def test_a_wait_for_a_back_end_is_not_one_for_a_body() -> None:
             threads.ask(slow)
         assert not stuck.wait(50 * LOOK_SECONDS)
         answers.set()
+
+
+def test_a_leader_that_ended_is_not_waited_for_however_many_others_are_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turns, "_SILENCE_SECONDS", 5 * LOOK_SECONDS)
+    rules = Turns(lambda: None, most_late=THREADS, patience=60)
+    rules.start()
+    requests: SimpleQueue[None] = SimpleQueue()
+    ended: SimpleQueue[int] = SimpleQueue()
+
+    def lead_once() -> None:
+        requests.get()
+        rules.took()
+        rules.done()
+        ended.put(threading.get_ident())
+
+    # All run before one ends: a thread is known by a number that is used again.
+    threads = [threading.Thread(target=lead_once, daemon=True) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    requests.put(None)
+    first = ended.get(timeout=20)
+    for _ in threads[1:]:
+        requests.put(None)
+        time.sleep(2 * LOOK_SECONDS)  # never silent
+    assert ended.get_nowait() != first
+    rules.close()
