@@ -30,9 +30,12 @@ def quiet_gc() -> Iterator[None]:
     It would walk a growing table again and again, and then a million rows in
     one go, with every other thread waiting. Policy tables hold no cycles: they
     are freed without it. What else is alive now is exempted with them; of that,
-    a few objects may never be found if they come to be garbage in a cycle.
+    a few objects may never be found if they come to be garbage in a cycle. What
+    is garbage already is collected before, where a server has exempted the rest.
     """
     enabled = gc.isenabled()
+    if gc.get_freeze_count():
+        gc.collect()
     gc.disable()
     try:
         yield

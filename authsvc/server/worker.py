@@ -46,6 +46,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
 
     worker: Worker
     app: Any
+    transport: Any
 
     def __init__(self, worker: Worker, *, probes: bool) -> None:
         super().__init__(worker)
