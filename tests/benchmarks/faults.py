@@ -24,6 +24,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from statistics import quantiles
 from typing import Any, Self
@@ -38,7 +39,7 @@ p, group:devs, team-a, secrets, *, *, deny
 """
 _QUESTIONS = (("pods", "allowed"), ("secrets", "denied"), ("nodes", ""))
 _CLIENTS = 4
-_SERVE_BY_ANOTHER_CLOCK = (sys.executable, "-m", "tests.benchmarks.stepped_clock", "{config}")
+_SERVE_BY_ANOTHER_CLOCK = (sys.executable, "-P", stepped_clock.__file__, "{config}")
 
 
 @dataclass
@@ -289,9 +290,18 @@ FAULTS: tuple[Fault, ...] = (
 )
 
 
-def play(fault: Fault, *, seconds: float, share: float) -> Seen:
+# By signals that only gunicorn's main process has a meaning for.
+OF_GUNICORN_ALONE = frozenset({worker_count_changed, restarted_behind_the_port})
+
+
+def play(fault: Fault, *, seconds: float, share: float, engine: str = "Gunicorn") -> Seen:
     """Start a server, trouble it, and return what the bystanders saw."""
-    settings: dict[str, Any] = {"server": {"workers": 2}, "logging": {"level": "warning"}}
+    settings: dict[str, Any] = {
+        "server": {"workers": 2, "engine": engine},
+        "logging": {"level": "warning"},
+    }
+    if engine == "Granian":
+        settings["server"]["tls"] = {"allowedClientNames": []}
     if fault is disk_full:
         settings["logging"]["decisions"] = "/dev/full"
     with tempfile.TemporaryDirectory(prefix="authsvc-faults-") as name:
@@ -314,23 +324,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="of faults; all by default")
     parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--engines", nargs="*", default=["Gunicorn", "Granian"])
     parser.add_argument("--short", action="store_true", help="a hundredth of the clients")
     options = parser.parse_args()
     share = 0.01 if options.short else 1.0
-    report("faults", table(options.names, seconds=options.seconds, share=share))
+    lines = table(options.engines, options.names, seconds=options.seconds, share=share)
+    report("faults", lines)
 
 
-def table(names: Sequence[str], *, seconds: float, share: float) -> Table:
+def table(engines: Sequence[str], names: Sequence[str], *, seconds: float, share: float) -> Table:
     """Play faults, all unless some are named; yields the table's lines."""
-    yield "| while there is | answers | wrong | failed | p50 | p99 | longest |"
-    yield "| --- | --: | --: | --- | --: | --: | --: |"
-    for fault in FAULTS:
+    yield "| server | while there is | answers | wrong | failed | p50 | p99 | longest |"
+    yield "| --- | --- | --: | --: | --- | --: | --: | --: |"
+    for engine, fault in product(engines, FAULTS):
         if names and fault.__name__ not in names:
             continue
-        seen = play(fault, seconds=seconds, share=share)
+        if engine != "Gunicorn" and fault in OF_GUNICORN_ALONE:
+            continue
+        seen = play(fault, seconds=seconds, share=share, engine=engine)
         failures = ", ".join(f"{count} {name}" for name, count in seen.failures.items()) or "0"
         yield (
-            f"| {fault.__doc__} | {seen.answers:,} | {seen.wrong} | {failures} "
+            f"| {engine} | {fault.__doc__} | {seen.answers:,} | {seen.wrong} | {failures} "
             f"| {seen.percentile(50):.1f} ms | {seen.percentile(99):.1f} ms "
             f"| {max(seen.latencies, default=float('nan')):.0f} ms |"
         )
