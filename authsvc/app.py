@@ -142,6 +142,8 @@ class Application(Flask):
             self._service.start()
         for shared in shared_names(self.settings.authentication.authenticators):
             _log.warning("authenticators_share_user_names", **shared._asdict())
+        for doubt in self._service.current.doubts():
+            _log.warning("table_names_the_control_plane", place=str(doubt))
         for warning in self._ending():
             _log.warning("certificate_ends", warning=warning)
         # For servers that do not say when they end.
@@ -170,7 +172,8 @@ class Application(Flask):
     def warnings(self) -> Sequence[str]:
         """Return what works today, but not for long, or not as it is perhaps thought to."""
         shared = shared_names(self.settings.authentication.authenticators)
-        return [*self._ending(), *map(str, shared)]
+        doubts = self._service.current.doubts()
+        return [*self._ending(), *map(str, shared), *map(str, doubts)]
 
     def follow(self) -> None:
         """Look at the files once: for the master, whose state new workers begin with."""

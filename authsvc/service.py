@@ -21,6 +21,7 @@ from authsvc.authn.guard import AudienceTokenAuthenticator, GuardedTokenAuthenti
 from authsvc.authn.ldap.settings import LDAPSettings
 from authsvc.authn.passwords import StaticPasswordAuthenticator, StaticPasswordsSettings
 from authsvc.authn.static import StaticTokenAuthenticator, StaticTokensSettings
+from authsvc.authn.tables import Table
 from authsvc.authn.union import UnionTokenAuthenticator
 from authsvc.authz.policy import PolicyAuthorizer
 from authsvc.authz.shadow import ShadowAuthorizer
@@ -95,6 +96,11 @@ class Service(NamedTuple):
         """Stop what its parts run."""
         for part in (*self.files, *self.parts):
             part.close()
+
+    def doubts(self) -> Sequence[PolicyError]:
+        """Return what its tables say and will not be believed, with the places."""
+        tables = [file.last_good for file in self.files]
+        return [doubt for each in tables if isinstance(each, Table) for doubt in each.doubts]
 
     def retire(self) -> None:
         """Stop following files now, and close the parts once nobody waits for them any more."""

@@ -15,12 +15,12 @@ import hmac
 import os
 import re
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from authsvc.attempts import AttemptCounter, counted, user_key
+from authsvc.authn.tables import Table, doubts
 from authsvc.errors import InvalidPolicyError, PolicyError
 from authsvc.interfaces import UserInfo
 from authsvc.reloading import Reloading
@@ -59,7 +59,7 @@ class Entry(NamedTuple):
     hash: ScryptHash
 
 
-Table = Mapping[str, Entry]
+PasswordTable = Table[str, Entry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class StaticPasswordAuthenticator:
         self, settings: StaticPasswordsSettings, attempts: AttemptCounter, name: str = "passwords"
     ) -> None:
         file = settings.file
-        self.table: Reloading[Table] = Reloading(
+        self.table: Reloading[PasswordTable] = Reloading(
             f"authenticator/{name}", whole(lambda: read(file), file), [file]
         )
         self._attempts = attempts
@@ -139,7 +139,7 @@ def _scrypt(password: str, like: ScryptHash) -> bytes:
 _NOBODY = Entry(UserInfo(""), ScryptHash(_LOG_COST, _BLOCK, _PARALLEL, b"\0" * 16, b"\0" * 32))
 
 
-def read(file: Path) -> Table:
+def read(file: Path) -> PasswordTable:
     """Read a table.
 
     Raises:
@@ -150,7 +150,7 @@ def read(file: Path) -> Table:
     except (OSError, UnicodeDecodeError) as error:
         message = (error.strerror or "").lower() if isinstance(error, OSError) else "not UTF-8"
         raise InvalidPolicyError([PolicyError(str(file), 0, message)]) from None
-    table: dict[str, Entry] = {}
+    table = PasswordTable()
     errors: list[PolicyError] = []
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -163,6 +163,7 @@ def read(file: Path) -> Table:
         name = entry.user.username
         if table.setdefault(name, entry) is not entry:
             errors.append(PolicyError(str(file), number, f"{name!r} is given twice"))
+        table.doubts += doubts(str(file), number, entry.user)
     if errors:
         raise InvalidPolicyError(errors)
     return table

@@ -11,10 +11,11 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from authsvc.authn.tables import Table, doubts
 from authsvc.errors import InvalidPolicyError, PolicyError
 from authsvc.interfaces import Identity, UserInfo
 from authsvc.reloading import Reloading
@@ -23,7 +24,7 @@ from authsvc.wholeness import whole
 _HASHED = "sha256:"
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 
-Table = Mapping[bytes, UserInfo]
+TokenTable = Table[bytes, UserInfo]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class StaticTokenAuthenticator:
 
     def __init__(self, settings: StaticTokensSettings, name: str = "static-tokens") -> None:
         file = settings.file
-        self.table: Reloading[Table] = Reloading(
+        self.table: Reloading[TokenTable] = Reloading(
             f"authenticator/{name}", whole(lambda: read(file), file), [file]
         )
 
@@ -57,7 +58,7 @@ def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-def read(file: Path) -> Table:
+def read(file: Path) -> TokenTable:
     """Read a table.
 
     Raises:
@@ -76,8 +77,8 @@ def read(file: Path) -> Table:
     return _parse(str(file), text)
 
 
-def _parse(file: str, text: str) -> Table:
-    table: dict[bytes, UserInfo] = {}
+def _parse(file: str, text: str) -> TokenTable:
+    table = TokenTable()
     lines: dict[bytes, int] = {}
     errors: list[PolicyError] = []
     # splitlines would split a name at U+2028. A comment is no CSV: quotes in it are its own.
@@ -100,6 +101,7 @@ def _parse(file: str, text: str) -> Table:
             if first != line:
                 errors.append(PolicyError(file, line, f"the same token as in line {first}"))
             table[digest] = user
+            table.doubts += doubts(file, line, user)
     except csv.Error as error:
         errors.append(PolicyError(file, start, str(error)))
     if not text:

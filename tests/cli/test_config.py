@@ -15,6 +15,7 @@ from authsvc.bootstrap import initialise
 from authsvc.cli import group
 from authsvc.errors import InvalidConfigurationError, InvalidPolicyError
 from tests.cli.test_main import authsvc
+from tests.parts.issuer import cheap_hash
 from tests.parts.logs import restored_logging
 
 
@@ -92,6 +93,30 @@ authorization:"""
 
     assert (run.returncode, run.stderr) == (0, "")
     assert "  warning:        user names of hub and lab have no prefix: " in run.stdout
+
+
+def test_names_of_the_control_plane_in_tables_are_warnings_with_their_places(site: Path) -> None:
+    (site / "tokens.csv").write_text(
+        'canary-1,alice,1,"devs,system:masters"\n\ncanary-2,System:Admin,2\ncanary-3,bob,3\n'
+    )
+    (site / "passwords").write_text(
+        f'# people\ncarl:{cheap_hash("canary-4")}:4:"kubeadm:cluster-admins"\n'
+    )
+    passwords = """\
+  - {name: people, type: StaticPasswords, staticPasswords: {file: passwords}}
+authorization:"""
+    file = site / "authsvc.yaml"
+    file.write_text(file.read_text().replace("authorization:", passwords, 1))
+
+    run = authsvc("config", "check", str(file))
+
+    assert (run.returncode, run.stderr) == (0, "")
+    warnings = [line for line in run.stdout.splitlines() if line.startswith("  warning:")]
+    assert [line.removeprefix(f"  warning:        {site}/") for line in warnings] == [
+        "tokens.csv:1: group 'system:masters' is the control plane's: it is left out",
+        "tokens.csv:3: user 'System:Admin' is the control plane's: it is refused",
+        "passwords:2: group 'kubeadm:cluster-admins' is the control plane's: it is left out",
+    ]
 
 
 def test_a_check_starts_nothing_and_writes_nothing(site: Path) -> None:
