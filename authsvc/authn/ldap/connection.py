@@ -265,6 +265,8 @@ def tls_reason(error: OSError | ValueError, host: str) -> str:
         return f"certificate not accepted for {host}: {error.verify_message}"
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):  # which one: Python's version
+        return "the connection broke off"
     if isinstance(error, ssl.SSLError):
         return str(error.reason or "not TLS").lower().replace("_", " ")
     return str(error.strerror if isinstance(error, OSError) and error.strerror else "broken off")
