@@ -7,9 +7,15 @@ import math
 from pathlib import Path
 from typing import Any
 
+import structlog
+
+from authsvc.config import load
 from authsvc.config.model import Configuration
+from authsvc.errors import AuthsvcError
 from authsvc.server.listeners import BACKLOG, addresses, tell
 from authsvc.webhook.decisionlog import CLOSE_SECONDS
+
+_log = structlog.get_logger()
 
 # What a worker may take for its end besides waiting for requests.
 CLOSING_SECONDS = math.ceil(CLOSE_SECONDS) + 3
@@ -43,6 +49,23 @@ def gunicorn_settings(configuration: Configuration) -> dict[str, Any]:
         "pre_fork": _pre_fork,
         "child_exit": _child_exit,
     }
+
+
+def reloaded_settings(file: Path) -> dict[str, Any]:
+    """Return gunicorn's settings of a configuration file; on SIGHUP the last good, if it is broken.
+
+    For gunicorn by itself, which would end at a settings file that fails.
+    """
+    try:
+        _last_good.update(gunicorn_settings(load(file)))
+    except AuthsvcError as error:
+        if not _last_good:
+            raise
+        _log.error("reload_failed_last_good_kept", part="server", error=str(error))
+    return _last_good
+
+
+_last_good: dict[str, Any] = {}
 
 
 def _pre_fork(_arbiter: object, _worker: object) -> None:
