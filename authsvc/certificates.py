@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import structlog
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -22,12 +23,34 @@ from authsvc.config.model import Engine, TLSSettings
 from authsvc.errors import ConfigError, InvalidConfigurationError
 from authsvc.reloading import Reloading
 
+_log = structlog.get_logger()
+
 # `authsvc init` renews 30 days before the end, if it is run every week as it should be.
 WARNING_SECONDS = 21 * 86400.0
 
 _RUSTLS_KEYS = "RSA of 2048, 3072 or 4096 bits, ECDSA on P-256 or P-384, or Ed25519"
 
 _VERSIONS = {"VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLSVersion.TLSv1_3}
+
+
+class _Connection(ssl.SSLObject):
+    """A connection whose handshake, where it fails, says why in the log.
+
+    The event loops tell nobody and send no alert: a client with a certificate of
+    another CA sees that the connection ended, and its administrator looks here.
+    """
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLCertVerificationError as error:
+            _log.info("tls_handshake_failed", error=f"client certificate: {error.verify_message}")
+            raise
+        except ssl.SSLError as error:
+            _log.info("tls_handshake_failed", error=error.reason)
+            raise
 
 
 class Certificates(NamedTuple):
@@ -78,6 +101,7 @@ def load(settings: TLSSettings, engine: Engine = Engine.GUNICORN) -> Certificate
 
 def _context(settings: TLSSettings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslobject_class = _Connection
     context.minimum_version = _VERSIONS[settings.min_version]
     # Optional, as probes have no certificate; that reviews have one is checked
     # before they are read. One that is given but not good ends the handshake.

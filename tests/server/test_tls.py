@@ -181,6 +181,19 @@ class TestHandshakes:
         client = Client(authority, version, another.issue("kube-apiserver"))
         assert client.is_refused(listener.port)
 
+    def test_the_log_says_why_a_handshake_failed(
+        self,
+        listener: Listener,
+        authority: Authority,
+        another: Authority,
+        version: ssl.TLSVersion,
+    ) -> None:
+        client = Client(authority, version, another.issue("kube-apiserver"))
+        with capture_logs() as logs:
+            assert client.is_refused(listener.port)
+        said = [line["error"] for line in logs if line["event"] == "tls_handshake_failed"]
+        assert said == ["client certificate: unable to get local issuer certificate"]
+
     def test_http_1_1_is_what_is_spoken(
         self, listener: Listener, authority: Authority, version: ssl.TLSVersion
     ) -> None:
