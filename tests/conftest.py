@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from hypothesis import settings
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("authsvc", deadline=None)
+settings.load_profile("authsvc")
+
 pytest_plugins = [
     "tests.parts.authsvc_server",
     "tests.parts.chromium",
