@@ -16,8 +16,8 @@ from typing import Any
 import structlog
 
 from authsvc.app import Application
-from authsvc.server.settings import CLOSING_SECONDS
 from authsvc.server.turns import Turns
+from authsvc.webhook.reviews import failure, headers_of
 from authsvc.webhook.wsgi import BEFORE_WAITING, CLIENT_IS_VERIFIED, Environ
 
 _log = structlog.get_logger()
@@ -30,12 +30,15 @@ DRAIN = signal.SIGUSR1
 LINGER_SECONDS = 1.0
 
 # Threads that nothing which waits for a back end can take, and how many of them
-# may wait for bodies that do not come.
+# are not left to bodies that do not come.
 PROMPT_THREADS = 16
-_MOST_LATE = 8
+_SPARE_THREADS = 8
 
 # How often it is looked whether the main process still lives.
 _LOOK_SECONDS = 5.0
+
+
+_CRASHED = failure(503, "the request could not be answered")
 
 
 class Carrier:
@@ -51,7 +54,12 @@ class Carrier:
         self._application = application.wsgi_app
         self._listener = listener
         self._draining = False
-        self.turns = Turns(self._replace_me, most_late=_MOST_LATE, patience=settings.body_timeout)
+        self.turns = Turns(
+            self._replace_me,
+            threads=settings.threads + PROMPT_THREADS,
+            spare=_SPARE_THREADS,
+            patience=settings.body_timeout,
+        )
         self._environ: Environ = {
             "SCRIPT_NAME": "",
             "wsgi.errors": sys.stderr,
@@ -73,10 +81,9 @@ class Carrier:
             body = b"".join(self._application({**self._environ, **scope}, begin))
             headers = [*begin.headers, ("connection", "close")] if self._draining else begin.headers
             protocol.response_bytes(begin.status, headers, body)
-        except BaseException:
-            # Granian answers 500 when it hears of it: this thread must not stand by before.
-            self.turns.step_aside()
-            raise
+        except Exception:  # noqa: BLE001  Granian would log what it says, which may be a secret
+            _log.error("request_crashed", exc_info=True)
+            protocol.response_bytes(_CRASHED.status, headers_of(_CRASHED.status), _CRASHED.body)
         self.turns.done()
 
     def _drain(self, *_: object) -> None:
@@ -111,7 +118,8 @@ class _Beginning:
 def _end() -> None:
     time.sleep(LINGER_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(CLOSING_SECONDS)
+    # Granian would wait for the bodies, and let nobody else have an answer meanwhile.
+    time.sleep(LINGER_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)
 
 

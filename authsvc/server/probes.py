@@ -1,13 +1,15 @@
 """A plain HTTP listener for probes and metrics, for servers that have no second one.
 
 It is served by a few threads of their own, so that neither reviews nor clients
-of this port that say nothing can hold it up for long.
+of this port that say nothing, or little by little, can hold it up.
 """
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
+from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from socketserver import TCPServer
@@ -61,9 +63,15 @@ class _Server(WSGIServer):
         self.setup_environ()
         self.set_app(application)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="probe")
+        self._open: deque[socket.socket] = deque()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Hand a connection to one of the threads."""
+        """Hand a connection to one of the threads, at the cost of the oldest."""
+        self._open.append(request)
+        if len(self._open) > _THREADS:
+            # It had its time: a probe comes whole and at once.
+            with contextlib.suppress(IndexError, OSError):
+                self._open.popleft().shutdown(socket.SHUT_RDWR)
         self._threads.submit(self._finish, request, client_address)
 
     def _finish(self, request: Any, client_address: Any) -> None:
@@ -72,6 +80,8 @@ class _Server(WSGIServer):
         except OSError:
             pass  # it said nothing in time, or went away
         finally:
+            with contextlib.suppress(ValueError):
+                self._open.remove(request)
             self.shutdown_request(request)
 
     def close(self) -> None:

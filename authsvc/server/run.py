@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 from authsvc.app import create_app
@@ -16,6 +17,7 @@ def run(file: Path) -> None:
     Raises:
         InvalidConfigurationError, InvalidPolicyError: every error of the files.
     """
+    _allow_open_files()
     application = create_app(file)
     if application.settings.server.engine is Engine.GUNICORN:
         Master(file, application).run()
@@ -28,3 +30,13 @@ def run(file: Path) -> None:
         message = "Granian is not installed; it comes with authsvc[fast]"
         raise InvalidConfigurationError([ConfigError("server.engine", message)]) from None
     Server(file, application).run()
+
+
+def _allow_open_files() -> None:
+    """Raise the soft limit to the hard one, as programs in Go do.
+
+    Soft limits of 1,024 are for programs that use select(2); here, whoever
+    connects could have them all.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -27,19 +27,22 @@ class Turns:
     it waits for a back end, and that it is ``done``, which returns when it is to
     take another one.
 
-    ``stuck`` is called when more than ``most_late`` threads wait for the body
-    of their request for ``patience`` seconds.
+    ``stuck`` is called when of all ``threads`` less than ``spare`` are left that
+    neither stepped aside nor wait for a body for ``patience`` seconds.
     """
 
-    def __init__(self, stuck: Callable[[], None], *, most_late: int, patience: float) -> None:
+    def __init__(
+        self, stuck: Callable[[], None], *, threads: int, spare: int, patience: float
+    ) -> None:
         self._stuck = stuck
-        self._most_late = most_late
+        self._most_taken = threads - spare
         self._patience = max(1, int(patience / LOOK_SECONDS))
         self._silence = int(_SILENCE_SECONDS / LOOK_SECONDS)
         self._lock = threading.Lock()
         self._leader: int | None = None
         self._standing_by: list[tuple[int, threading.Lock]] = []
         self._reading: dict[int, int] = {}  # when a thread took its request, in looks
+        self._aside: set[int] = set()
         self._looks = 0
         self._heard = 0  # when the leader was last heard of
         self._stop = threading.Event()
@@ -53,6 +56,7 @@ class Turns:
         """Say that this thread has read its request and will be a while with it."""
         me = get_ident()
         self._reading.pop(me, None)
+        self._aside.add(me)
         if me == self._leader:
             self._pass_on(me)
 
@@ -63,6 +67,7 @@ class Turns:
         if me == self._leader:
             self._heard = self._looks
             return
+        self._aside.discard(me)
         with self._lock:
             if self._leader is None:
                 self._lead(me)
@@ -92,9 +97,13 @@ class Turns:
             leader = self._leader
             if leader is not None and self._is_silent(leader):
                 self._pass_on(leader)
-            late = self._looks - self._patience
-            if sum(took < late for took in tuple(self._reading.values())) > self._most_late:
+            late = self._late()
+            if late and late + len(self._aside) > self._most_taken:
                 self._stuck()
+
+    def _late(self) -> int:
+        since = self._looks - self._patience
+        return sum(took < since for took in tuple(self._reading.values()))
 
     def _is_silent(self, leader: int) -> bool:
         waits_for_a_body = self._reading.get(leader, self._looks) < self._looks - 1

@@ -34,6 +34,11 @@ def failure(status: int, message: str) -> Answer:
     return Answer(status, meta.status(status, message))
 
 
+# 503 without Retry-After: the API server tells its user at once; all
+# else it asks again, for seconds.
+BUSY = failure(503, "too many requests wait for a back end already")
+
+
 def too_large(limit: int) -> Answer:
     """Return the answer to a body over ``limit`` bytes."""
     return failure(413, f"the body is over {limit} bytes")
@@ -57,6 +62,10 @@ class ReviewHandler(Protocol):
 
     def handle(self, body: bytes) -> Answer:
         """Answer, however long it takes."""
+        ...
+
+    def busy(self, body: bytes) -> Answer:
+        """Answer that too many wait for a back end already."""
         ...
 
 
@@ -123,6 +132,10 @@ class Endpoint:
             return self._handler.handle(body)
         except Exception:  # noqa: BLE001  see _crashed
             return self._crashed()
+
+    def busy(self, body: bytes) -> Answer:
+        """Answer that too many wait for a back end already."""
+        return self._handler.busy(body)
 
     def _crashed(self) -> Answer:
         # A fault of ours. 503 without Retry-After: the API server would ask a

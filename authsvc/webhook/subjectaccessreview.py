@@ -18,7 +18,7 @@ from authsvc.errors import InvalidReviewError, NotReadyError
 from authsvc.interfaces import Authorizer, Effect
 from authsvc.tallies import Tally, Timings
 from authsvc.webhook.decisionlog import DecisionLog
-from authsvc.webhook.reviews import Answer, failure
+from authsvc.webhook.reviews import BUSY, Answer, failure
 
 _log = structlog.get_logger()
 
@@ -46,6 +46,10 @@ class SubjectAccessReviewHandler:
     def prompt(self, body: bytes) -> Answer | None:
         """Answer at once, or return None where the decision takes its time."""
         return self.handle(body) if self._is_prompt() else None
+
+    def busy(self, _body: bytes) -> Answer:
+        """Answer that too many wait already."""
+        return BUSY
 
     def handle(self, body: bytes) -> Answer:
         """Decide and answer."""

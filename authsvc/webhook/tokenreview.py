@@ -78,6 +78,17 @@ class TokenReviewHandler:
         self._record("error", None, started, cached=False)
         return Answer(200, authentication.render_error(review.api_version, ERROR))
 
+    def busy(self, body: bytes) -> Answer:
+        """Answer that no verdict can be reached now: too many wait for a back end already."""
+        started = perf_counter()
+        try:
+            review = authentication.parse(body)
+        except InvalidReviewError as error:
+            return failure(400, str(error))
+        _log.error("tokenreview_failed", error="too many wait for a back end already")
+        self._record("error", None, started, cached=False)
+        return Answer(200, authentication.render_error(review.api_version, ERROR))
+
     def _verdict(
         self,
         review: authentication.TokenReview,

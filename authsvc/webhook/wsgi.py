@@ -17,6 +17,7 @@ from typing import Any
 
 from authsvc.webhook.clientcert import names_of
 from authsvc.webhook.reviews import (
+    BUSY,
     MAX_OTHER_BODY,
     Answer,
     Endpoint,
@@ -37,9 +38,6 @@ CLIENT_IS_VERIFIED = "authsvc.client_is_verified"
 # or for anything else but the processor.
 BEFORE_WAITING = "authsvc.before_waiting"
 
-# 503 without Retry-After: the API server tells its user at once; all
-# else it asks again, for seconds.
-_BUSY = failure(503, "too many requests wait for a back end already")
 _NOT_WHOLE = failure(408, "the body did not come whole")
 
 
@@ -75,7 +73,7 @@ class ReviewsWSGI:
             return send(start_response, body)
         environ |= {"wsgi.input": BytesIO(body), "wsgi.input_terminated": True}
         with self._wait(environ) as may:
-            return self._fallback(environ, start_response) if may else send(start_response, _BUSY)
+            return self._fallback(environ, start_response) if may else send(start_response, BUSY)
 
     def _review(self, endpoint: Endpoint, environ: Environ) -> Answer:
         length = _content_length(environ)
@@ -89,7 +87,7 @@ class ReviewsWSGI:
         if answer is not None:
             return answer
         with self._wait(environ) as may:
-            return endpoint.handle(body) if may else _BUSY
+            return endpoint.handle(body) if may else endpoint.busy(body)
 
     @contextmanager
     def _wait(self, environ: Environ) -> Iterator[bool]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.reviews import POLICY, TOKENS
-from tests.parts import https
 from tests.parts.authsvc_server import AuthsvcServer, Settings, free_port
 
 ENGINES = ("Gunicorn", "Granian")
@@ -29,11 +28,6 @@ class Served(AuthsvcServer):
         settings["server"] |= {"engine": self._engine, "probes": probes}
         del settings["server"]["tls"]["allowedClientNames"]
         return settings
-
-    def get(self, path: str) -> https.Answer:
-        """Get with a certificate: under Granian there is no connection without."""
-        with self.connect_as_api_server() as connection:
-            return connection.request("GET", path)
 
     def probe(self, path: str) -> str:
         """Get from the probes' port."""

@@ -67,9 +67,23 @@ def test_the_probes_port_answers_probes_and_nothing_else(server: Served) -> None
             server.probe(path)
 
 
-def test_a_silent_client_of_the_probes_port_holds_up_no_probe(server: Served) -> None:
-    with socket.create_connection(("127.0.0.1", server.probes_port)):
+def test_clients_of_the_probes_port_that_take_their_time_hold_up_no_probe(server: Served) -> None:
+    with ExitStack() as stack:
+        for _ in range(40):
+            client = socket.create_connection(("127.0.0.1", server.probes_port))
+            stack.enter_context(client).sendall(b"GET /livez HTTP/1.1\r\nX: ")
         assert server.probe("/livez") == "ok"
+
+
+def test_there_are_as_many_open_files_as_the_machine_allows(server: Served) -> None:
+    limits = [
+        dict(zip(("soft", "hard"), line.split()[3:5], strict=True))
+        for process in (server.pid, *server.workers())
+        for line in Path(f"/proc/{process}/limits").read_text().splitlines()
+        if line.startswith("Max open files")
+    ]
+    assert limits
+    assert all(limit["soft"] == limit["hard"] for limit in limits)
 
 
 def test_a_connection_is_kept_for_the_next_request(server: Served) -> None:

@@ -53,9 +53,9 @@ class Pool:
 
 @contextmanager
 def pool(
-    *, stuck: Callable[[], None] = lambda: None, most_late: int = THREADS, patience: float = 60
+    *, stuck: Callable[[], None] = lambda: None, spare: int = 0, patience: float = 60
 ) -> Iterator[Pool]:
-    rules = Turns(stuck, most_late=most_late, patience=patience)
+    rules = Turns(stuck, threads=THREADS, spare=spare, patience=patience)
     rules.start()
     try:
         yield Pool(rules)
@@ -141,12 +141,28 @@ def test_after_a_silence_the_next_thread_leads(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(("late", "told"), [(2, False), (3, True)])
 def test_it_is_told_when_too_many_bodies_do_not_come(*, late: int, told: bool) -> None:
     comes, stuck = threading.Event(), threading.Event()
-    with pool(stuck=stuck.set, most_late=2, patience=5 * LOOK_SECONDS) as threads:
+    with pool(stuck=stuck.set, spare=THREADS - 2, patience=5 * LOOK_SECONDS) as threads:
         threads.settle()
         for _ in range(late):
             threads.ask(lambda: comes.wait(20))
         assert stuck.wait(20 if told else 50 * LOOK_SECONDS) is told
         comes.set()
+
+
+def test_threads_that_wait_for_a_back_end_are_not_there_for_bodies() -> None:
+    answers, stuck = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        threads.turns.step_aside()
+        assert answers.wait(20)
+
+    with pool(stuck=stuck.set, spare=THREADS - 2, patience=5 * LOOK_SECONDS) as threads:
+        threads.settle()
+        for _ in range(2):
+            threads.ask(slow)
+        threads.ask(lambda: answers.wait(20))
+        assert stuck.wait(20)
+        answers.set()
 
 
 def test_a_wait_for_a_back_end_is_not_one_for_a_body() -> None:
@@ -156,7 +172,7 @@ def test_a_wait_for_a_back_end_is_not_one_for_a_body() -> None:
         threads.turns.step_aside()
         assert answers.wait(20)
 
-    with pool(stuck=stuck.set, most_late=2, patience=5 * LOOK_SECONDS) as threads:
+    with pool(stuck=stuck.set, spare=THREADS - 2, patience=5 * LOOK_SECONDS) as threads:
         threads.settle()
         for _ in range(3):
             threads.ask(slow)
@@ -168,7 +184,7 @@ def test_a_leader_that_ended_is_not_waited_for_however_many_others_are_heard(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(turns, "_SILENCE_SECONDS", 5 * LOOK_SECONDS)
-    rules = Turns(lambda: None, most_late=THREADS, patience=60)
+    rules = Turns(lambda: None, threads=THREADS, spare=0, patience=60)
     rules.start()
     requests: SimpleQueue[None] = SimpleQueue()
     ended: SimpleQueue[int] = SimpleQueue()

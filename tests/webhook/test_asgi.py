@@ -23,6 +23,9 @@ class Prompt:
     def handle(self, body: bytes) -> Answer:
         raise AssertionError(f"it was answered already: {body!r}")
 
+    def busy(self, body: bytes) -> Answer:
+        raise AssertionError(f"nothing is busy: {body!r}")
+
 
 class Slow:
     """Answers from a thread, once it may."""
@@ -40,6 +43,9 @@ class Slow:
         self.asked.set()
         assert self.may.wait(20)
         return Answer(200, body)
+
+    def busy(self, body: bytes) -> Answer:
+        raise AssertionError(f"nothing is busy: {body!r}")
 
 
 def endpoint(handler: Prompt | Slow | None = None, clients: ClientCheck | None = None) -> Endpoint:

@@ -32,6 +32,9 @@ class Echo:
             raise self._fault
         return Answer(200, body)
 
+    def busy(self, body: bytes) -> Answer:
+        raise AssertionError(f"nothing is busy: {body!r}")
+
 
 @pytest.fixture(params=CARRIERS)
 def ask(request: pytest.FixtureRequest) -> Carrier:

@@ -107,6 +107,18 @@ def test_no_verdict_is_an_error_that_says_nothing_and_is_asked_again(failure: Ex
     assert "good" not in json.dumps([str(line) for line in logged])
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_too_many_that_wait_are_no_verdict_either(version: str) -> None:
+    back = Back()
+    with capture_logs() as logged:
+        answer = handler(back).busy(review("good", version))
+    assert answer.status == 200
+    assert json.loads(answer.body)["apiVersion"] == version
+    assert status_of(answer) == {"authenticated": False, "error": ERROR}
+    assert back.calls == 0
+    assert [line["event"] for line in logged] == ["tokenreview_failed"]
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", review("x", "v9"), b'{"spec": {"token": 1}}'])
 def test_what_is_no_review_is_400_at_once(body: bytes) -> None:
     reviews = handler(Back())

@@ -38,6 +38,9 @@ class Directory:
         assert self.answers.wait(20)
         return Answer(200, body)
 
+    def busy(self, _body: bytes) -> Answer:
+        return Answer(503, b"busy")
+
 
 def flask(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     start_response("200 OK", [])
