@@ -23,6 +23,10 @@ from authsvc.policy.evaluation import Match, decision_by
 from authsvc.policy.model import Model
 from authsvc.policy.rows import Period, Rows
 
+# Casbin has a matcher parsed by Python at each question, and CPython 3.11's
+# parser counts its depth in a place that threads share: SystemError, now and then.
+_PARSING = threading.Lock()
+
 
 class _Asking(NamedTuple):
     """The subject of a request as Casbin carries it: who, and when."""
@@ -66,7 +70,8 @@ class CasbinEvaluator:
         asking = _Asking(tuple(matching.subjects_of(attributes.user)), now)
         if not self._rows.rules or not asking.subjects:
             return NO_OPINION
-        allowed, row = self._enforcer.enforce_ex(*_request(asking, attributes))
+        with _PARSING:
+            allowed, row = self._enforcer.enforce_ex(*_request(asking, attributes))
         if row and (allowed or self._rows.rules.deny[row.number]):
             return decision_by(self._matches(row.number, asking, attributes)[0])
         return Decision(Effect.ALLOW, "allowed as nothing denies it") if allowed else NO_OPINION
@@ -81,7 +86,9 @@ class CasbinEvaluator:
         with self._lock:
             for row in self._enforcer.get_model()["p"]["p"].policy:
                 self._single.get_model()["p"]["p"].policy = [row]
-                if self._single.enforce_ex(*request)[1]:
+                with _PARSING:
+                    applies = self._single.enforce_ex(*request)[1]
+                if applies:
                     found += self._matches(row.number, asking, attributes)
         return found
 
