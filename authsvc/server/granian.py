@@ -45,7 +45,7 @@ from authsvc.errors import AuthsvcError
 from authsvc.interfaces import Lifecycle
 from authsvc.server.bell import Bell
 from authsvc.server.granian_tls import HeldTLS
-from authsvc.server.granian_worker import DRAIN, LINGER_SECONDS, PROMPT_THREADS, Carrier, end_with
+from authsvc.server.granian_worker import DRAIN, LINGER_SECONDS, PROMPT_THREADS, Carrier
 from authsvc.server.listeners import BACKLOG, addresses, listen, tell, tell_kept
 from authsvc.server.probes import Probes
 from authsvc.server.settings import CLOSING_SECONDS
@@ -130,7 +130,7 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
         self._carrier = Carrier(application, main)
         parts: list[Lifecycle] = [application, self._carrier.turns, *probes]
         mp._wsgi_call_wrap = lambda carrier, *_: carrier  # noqa: SLF001  see `Carrier`
-        threading.Thread(target=end_with, args=(self.pid,), daemon=True).start()
+        threading.Thread(target=self._carrier.watch, args=(self.pid,), daemon=True).start()
         for part in parts:
             part.start()
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import socket
 import sys
@@ -34,8 +35,10 @@ LINGER_SECONDS = 1.0
 PROMPT_THREADS = 16
 _SPARE_THREADS = 8
 
-# How often it is looked whether the main process still lives.
-_LOOK_SECONDS = 5.0
+# How often it is looked whether a worker should go on.
+_LOOK_SECONDS = 1.0
+# Of the open files that a process may have.
+_NEARLY_ALL = 0.9
 
 
 _CRASHED = failure(503, "the request could not be answered")
@@ -55,7 +58,7 @@ class Carrier:
         self._listener = listener
         self._draining = False
         self.turns = Turns(
-            self._replace_me,
+            self._give_up_bodies,
             threads=settings.threads + PROMPT_THREADS,
             spare=_SPARE_THREADS,
             patience=settings.body_timeout,
@@ -86,19 +89,33 @@ class Carrier:
             protocol.response_bytes(_CRASHED.status, headers_of(_CRASHED.status), _CRASHED.body)
         self.turns.done()
 
+    def watch(self, parent: int) -> None:
+        """Look, for as long as this process lives, whether it should.
+
+        Without its parent nobody else would end it. Granian gives up no
+        handshake while it has no open files left, so those never come back.
+        """
+        while os.getppid() == parent:
+            if _is_out_of_files():
+                self._replace_me("worker_ends_out_of_open_files")
+            time.sleep(_LOOK_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+
     def _drain(self, *_: object) -> None:
         self._draining = True
-        _stop_accepting(self._listener)
+        with contextlib.suppress(OSError):  # there are no files for it; the end comes all the same
+            _stop_accepting(self._listener)
 
-    def _replace_me(self) -> None:
-        """End this worker; the main process begins another in its place.
+    def _give_up_bodies(self) -> None:
+        # Granian has no time for a body and no way to give one up, so clients
+        # that send none could have all threads for good.
+        self._replace_me("worker_ends_bodies_do_not_come")
 
-        Granian has no time for a body and no way to give one up, so clients
-        that send none could otherwise have all threads for good.
-        """
+    def _replace_me(self, why: str) -> None:
+        """End this worker; the main process begins another in its place."""
         if self._draining:
             return
-        _log.error("worker_ends_bodies_do_not_come")
+        _log.error(why)
         self._drain()
         threading.Thread(target=_end, daemon=True).start()
 
@@ -113,6 +130,14 @@ class _Beginning:
     ) -> None:
         self.status = int(status[:3])
         self.headers = headers
+
+
+def _is_out_of_files() -> bool:
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir()) > most * _NEARLY_ALL
+    except OSError:  # there is none to look with
+        return True
 
 
 def _end() -> None:
@@ -138,10 +163,3 @@ def _stop_accepting(listener: socket.socket) -> None:
             with contextlib.suppress(OSError):
                 if os.fstat(int(entry.name)).st_ino == inode:
                     os.dup2(nobodys.fileno(), int(entry.name), inheritable=False)
-
-
-def end_with(parent: int) -> None:
-    """End this process when its parent is gone: nobody else would."""
-    while os.getppid() == parent:
-        time.sleep(_LOOK_SECONDS)
-    os.kill(os.getpid(), signal.SIGTERM)

@@ -30,9 +30,9 @@ from tests.benchmarks import hello  # noqa: E402
 class _Server(Server):
     ssl_ctx: Any
 
-    def build_ssl_context(self, *arguments: Any, **options: Any) -> None:
+    def _configure(self, *arguments: Any) -> None:
         """Demand no certificate."""
-        super().build_ssl_context(*arguments, **options)
+        super()._configure(*arguments)
         *files, _demanded = self.ssl_ctx
         self.ssl_ctx = (*files, False)
 

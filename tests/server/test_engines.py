@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -181,6 +182,16 @@ def test_clients_that_send_no_body_hold_nobody_up_for_long(server: Served) -> No
             stack.enter_context(server.connect_as_api_server()).send(beginning)
         eventually(lambda: _is_answered(server), "a client that sends its body is answered", 30)
     assert grants_all(server)
+
+
+@https.MAY_BE_RESET
+def test_connections_that_take_all_open_files_are_survived(server: Served) -> None:
+    for worker in server.workers():
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, (200, 200))
+    with ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+    eventually(lambda: _is_answered(server), "others are answered again", 60)
 
 
 def _is_answered(server: Served) -> bool:
