@@ -251,3 +251,11 @@ def test_several_workers_need_a_store_to_count_failed_passwords_as_one(tmp_path:
 
     with pytest.raises(InvalidConfigurationError, match="store: required by type LDAP"):
         load(file)
+
+
+@pytest.mark.parametrize("field", ["usernamePrefix", "groupsPrefix"])
+def test_a_prefix_that_makes_names_of_the_control_plane_is_refused(
+    tmp_path: Path, field: str
+) -> None:
+    with pytest.raises(InvalidConfigurationError, match=rf"ldap\.{field}: names the control plane"):
+        settings_of(tmp_path, {**LEAST, field: "System:"})

@@ -214,6 +214,11 @@ def test_expressions_of_kubernetes_documentation_are_taken_as_they_are(tmp_path:
             "email_verified",
         ),
         (
+            {"claimMappings": {"username": {"claim": "sub", "prefix": "system:"}}},
+            "claimMappings.username.prefix",
+            "names the control plane",
+        ),
+        (
             {"claimValidationRules": [{"expression": "claims.sub + 'x'"}]},
             "claimValidationRules[0].expression",
             "not in a boolean",

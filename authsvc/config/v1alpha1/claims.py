@@ -20,6 +20,7 @@ from authsvc.authn.claims import (
     UserRule,
 )
 from authsvc.authn.expressions import Expression, ExpressionError, Result, Variable
+from authsvc.authn.guard import is_reserved
 from authsvc.config.decode import Place, Wire, readable
 
 # Kubernetes asks the same of keys in extra: domain-prefixed and in lower case.
@@ -43,6 +44,7 @@ class PrefixedClaim(Wire, frozen=True):
                 at.field("prefix").error('required with claim; "" is for none')
             if self.expression and self.prefix is not None:
                 at.field("prefix").error("belongs to claim; an expression adds its own")
+            check_prefix(self.prefix or "", at.field("prefix"))
         compiled = compile_expression(self.expression, Variable.CLAIMS, result, at)
         return ClaimMapping(check_claim(self.claim, at), self.prefix or "", compiled)
 
@@ -201,6 +203,13 @@ def check_one_of(at: Place, **given: str) -> bool:
     if not good:
         at.error(f"expected either {' or '.join(given)}")
     return good
+
+
+def check_prefix(prefix: str, at: Place) -> str:
+    """Return what is put before names; record an error where no such name would be believed."""
+    if is_reserved(prefix):
+        at.error("names the control plane: every such user is refused, and every group left out")
+    return prefix
 
 
 def check_claim(claim: str, at: Place) -> str:

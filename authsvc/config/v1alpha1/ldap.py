@@ -13,6 +13,7 @@ from authsvc.authn.ldap import settings as internal
 from authsvc.authn.ldap.presets import PRESETS, Preset
 from authsvc.authn.ldap.settings import LDAPSettings, Security, parse_nameserver
 from authsvc.config.decode import Duration, Place, Wire, readable, seconds
+from authsvc.config.v1alpha1.claims import check_prefix
 
 # Put into filters as it stands, so nothing but a name (RFC 4512, section 2.5).
 Attribute = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.;-]*$")]
@@ -281,8 +282,8 @@ class LDAP(Wire, frozen=True):
             attributes=self.attributes.to_settings(preset, at.field("attributes")),
             groups=self.groups.to_settings(preset, self.base_dn, at.field("groups")),
             account_status=status,
-            username_prefix=self.username_prefix,
-            groups_prefix=self.groups_prefix,
+            username_prefix=check_prefix(self.username_prefix, at.field("usernamePrefix")),
+            groups_prefix=check_prefix(self.groups_prefix, at.field("groupsPrefix")),
             deadline=seconds(self.deadline),
             pool_size=self.pool.size,
             pool_idle=seconds(self.pool.idle),
