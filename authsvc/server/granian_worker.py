@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ class Carrier:
         self.turns.took()
         try:
             begin = _Beginning()
-            body = b"".join(self._application({**self._environ, **scope}, begin))
+            body = _whole(self._application({**self._environ, **scope}, begin))
             headers = [*begin.headers, ("connection", "close")] if self._draining else begin.headers
             protocol.response_bytes(begin.status, headers, body)
         except Exception:  # noqa: BLE001  Granian would log what it says, which may be a secret
@@ -130,6 +130,14 @@ class _Beginning:
     ) -> None:
         self.status = int(status[:3])
         self.headers = headers
+
+
+def _whole(pieces: Iterable[bytes]) -> bytes:
+    try:
+        return b"".join(pieces)
+    finally:
+        if close := getattr(pieces, "close", None):  # PEP 3333
+            close()
 
 
 def _is_out_of_files() -> bool:

@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from threading import get_ident
 
+from authsvc.background import Background
+
 LOOK_SECONDS = 0.01
 # After that much silence of the leader the next thread leads, so that the server
 # can end those it no longer needs: it does so with threads that ask for requests.
@@ -45,8 +47,7 @@ class Turns:
         self._aside: set[int] = set()
         self._looks = 0
         self._heard = 0  # when the leader was last heard of
-        self._stop = threading.Event()
-        self._looking: threading.Thread | None = None
+        self._background = Background("turns", self._look)
 
     def took(self) -> None:
         """Say that this thread has a request."""
@@ -79,20 +80,14 @@ class Turns:
 
     def start(self) -> None:
         """Start looking for threads that wait for a body, once per process."""
-        if self._looking is None:
-            self._stop.clear()
-            self._looking = threading.Thread(target=self._look, name="turns", daemon=True)
-            self._looking.start()
+        self._background.start()
 
     def close(self) -> None:
         """Stop looking."""
-        thread, self._looking = self._looking, None
-        if thread is not None:
-            self._stop.set()
-            thread.join()
+        self._background.close()
 
     def _look(self) -> None:
-        while not self._stop.wait(LOOK_SECONDS):
+        while not self._background.wait(LOOK_SECONDS):
             self._looks += 1
             leader = self._leader
             if leader is not None and self._is_silent(leader):
