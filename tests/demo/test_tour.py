@@ -33,8 +33,12 @@ def demo(home: Path) -> Iterator[Terminal]:
     folder = home / "demo"
     command = (sys.executable, "-m", "authsvc", "demo", "--dir", folder)
     with Terminal(command, environment(home), columns=400) as terminal:
-        terminal.wait_for(LAST_LINE)
-        yield terminal
+        try:
+            terminal.wait_for(LAST_LINE)
+            yield terminal
+        finally:
+            terminal.process.terminate()
+            terminal.wait()
 
 
 def text(terminal: Terminal) -> str:
