@@ -25,6 +25,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from multiprocessing.connection import wait
+from multiprocessing.synchronize import Semaphore
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,10 @@ _IDLE_THREAD_SECONDS = 600
 _LOOK_SECONDS = 1.0
 _SHORT_LIFE_SECONDS = 1.0
 
-# What Granian cannot use makes a worker panic within a fraction of it.
+# What Granian cannot use makes a worker panic within a fraction of the trial, which
+# begins when the worker gives itself to Granian: on a busy machine that may be late.
 _TRIAL_SECONDS = 2.0
+_BEGIN_SECONDS = 30.0
 
 _LOG_CONFIG: dict[str, Any] = {
     "handlers": {},
@@ -73,6 +76,7 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
     """Granian's main process with our configuration."""
 
     _carrier: Carrier
+    _begun: Semaphore
     wrks: list[WorkerProcess]
     reload_signal: bool
 
@@ -133,6 +137,7 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
         threading.Thread(target=self._carrier.watch, args=(self.pid,), daemon=True).start()
         for part in parts:
             part.start()
+        self._begun.release()
         try:
             self._spawn_wsgi_worker(*arguments)
         finally:
@@ -156,6 +161,7 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
         gc.unfreeze()
         gc.collect()
         gc.freeze()
+        self._begun = multiprocessing.Semaphore(0)
         super()._spawn_workers(spawn_target, target_loader)
 
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
@@ -218,6 +224,9 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
 
     def _end_at_once(self, workers: Sequence[WorkerProcess]) -> bool:
         """Whether one of those that begin ends by itself, as all do when Granian dislikes a key."""
+        late = time.monotonic() + _BEGIN_SECONDS
+        for _ in workers:
+            self._begun.acquire(timeout=max(0.0, late - time.monotonic()))
         ended = wait([worker.inner.sentinel for worker in workers], _TRIAL_SECONDS)
         for worker in workers:
             if worker.inner.sentinel in ended:

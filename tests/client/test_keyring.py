@@ -118,7 +118,7 @@ def test_on_macos_the_secret_is_no_argument(tmp_path: Path) -> None:
     """A program that stands for macOS' ``security`` and keeps what it is told."""
     program, told, kept = tmp_path / "security", tmp_path / "told", tmp_path / "kept"
     program.write_text(
-        f"""#!{sys.executable}
+        f"""#!/usr/bin/env python3
 import pathlib, sys
 told, kept = pathlib.Path({str(told)!r}), pathlib.Path({str(kept)!r})
 with told.open("a") as log: print(*sys.argv[1:], file=log)

@@ -19,6 +19,8 @@ from tests.parts.terminal import Terminal
 from tests.parts.waiting import eventually
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+# One at a time: each takes the usual port if it is free, and says so where it is not.
+pytestmark = pytest.mark.xdist_group("demo")
 LAST_LINE = "readyz?verbose'"
 
 

@@ -14,7 +14,6 @@ browser's part here.
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 import time
@@ -25,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.parts.authsvc_server import free_port
 
 _SECONDS = 30
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # WebDriver, section 12: its name in JSON
@@ -128,14 +129,14 @@ def chromedriver() -> Iterator[str]:
     program = shutil.which("chromedriver")
     if program is None or shutil.which("chromium") is None:
         pytest.fail("Chromium is missing: apt-get install chromium chromium-driver")
-    with subprocess.Popen([program, "--port=0"], stdout=subprocess.PIPE, text=True) as process:
+    port = free_port()  # its own choice, --port=0, it does not tell where there is no IPv6
+    with subprocess.Popen(
+        [program, f"--port={port}"], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
-        port = None
-        while port is None:
-            line = process.stdout.readline()
+        while "started successfully" not in (line := process.stdout.readline()):
             assert line, "chromedriver ended"
-            port = re.search(r"started successfully on port (\d+)", line)
-        yield f"http://127.0.0.1:{port[1]}"
+        yield f"http://127.0.0.1:{port}"
         process.terminate()
 
 

@@ -94,10 +94,7 @@ class ActiveDirectory:
                 return
             assert self._process.poll() is None, (run / "log").read_text()
             time.sleep(0.05)
-        pytest.fail(
-            f"samba does not listen on port 636, which needs root or "
-            f"sysctl net.ipv4.ip_unprivileged_port_start=0: {(run / 'log').read_text()}"
-        )
+        pytest.fail(f"samba does not listen on port 636: {(run / 'log').read_text()}")
 
     def stop(self) -> None:
         """Stop it."""
@@ -179,6 +176,8 @@ def active_directory(
     tmp_path_factory: pytest.TempPathFactory, ldap_authority: LDAPAuthority
 ) -> Iterator[ActiveDirectory]:
     """Run a domain controller for all tests of a worker."""
+    if os.geteuid() != 0:
+        pytest.skip("only root makes a domain: its files are given to several owners")
     controller = ActiveDirectory(tmp_path_factory.mktemp("samba"), ldap_authority)
     controller.provision()
     controller.start()
