@@ -41,8 +41,7 @@ def run(path: Path, *, once: bool) -> bool:
         click.echo(f"  serving  {demo.url}, reviews to clients of its own CA alone\n")
         right = _tour(demo)
         if not once:
-            _what_next(demo)
-            _wait()
+            _stay_up(demo)
     return right
 
 
@@ -156,6 +155,15 @@ def _wait_until_ready(server: subprocess.Popen[bytes], demo: DemoFolder) -> None
     raise DemoError(f"the server did not start; its log says:\n{log}")
 
 
+def _stay_up(demo: DemoFolder) -> None:
+    try:
+        _what_next(demo)
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        click.echo()
+
+
 def _what_next(demo: DemoFolder) -> None:
     here = shlex.quote(str(demo.path))
     curl = f"curl -s --cacert {here}/pki/ca.crt"
@@ -188,14 +196,6 @@ def _what_next(demo: DemoFolder) -> None:
 def _environment(here: str) -> str:
     """Return the line that makes the plugin known to kubectl."""
     return f'export KUBECONFIG={here}/kubeconfig PATH="$PATH":{shlex.quote(str(_PROGRAMS))}'
-
-
-def _wait() -> None:
-    try:
-        while True:
-            time.sleep(3600)
-    except KeyboardInterrupt:
-        click.echo()
 
 
 def _bold(text: str) -> str:

@@ -19,7 +19,7 @@ from tests.parts.terminal import Terminal
 from tests.parts.waiting import eventually
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-# One at a time: each takes the usual port if it is free, and says so where it is not.
+# One at a time: each takes the usual port where it is free, which another could take meanwhile.
 pytestmark = pytest.mark.xdist_group("demo")
 LAST_LINE = "readyz?verbose'"
 
