@@ -310,8 +310,8 @@ def play(fault: Fault, *, seconds: float, share: float, engine: str = "Gunicorn"
         server = AuthsvcServer(
             folder, policy={"policy.csv": _POLICY}, settings=settings, command=command
         )
-        server.start()
         try:
+            server.start()
             with Bystanders(server) as bystanders:
                 fault(Scene(server, seconds, share))
             return bystanders.seen
