@@ -154,6 +154,7 @@ def test_a_rotated_secret_is_used_without_a_restart(
             ECKey.generate_key("P-256").as_bytes(encoding="PEM", private=False),
         ),
     ],
+    ids=["missing", "empty", "not UTF-8", "not a key", "a public key"],
 )
 def test_a_file_without_a_usable_secret_refuses_to_load(
     new_introspection: NewIntrospection, tmp_path: Path, method: ClientMethod, content: bytes | None
