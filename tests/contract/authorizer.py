@@ -1,4 +1,4 @@
-"""What every evaluator of the policy language must do: CASES 28 to 42, and then some.
+"""What every evaluator of the policy language must do.
 
 Subclass it and give the fixture; pytest runs each test on your authorizer::
 

@@ -6,7 +6,7 @@ from authsvc.interfaces import Attributes, Effect
 from tests.contract.asking import NONE, A, D, ask, p
 
 VERDICTS: list[tuple[str, str, Attributes, Effect]] = [
-    # 28, 29
+    # Groups, in either version's spelling; nobody
     ("a group's rule", p("group:dev", "*", "pods"), ask(groups=("x", "dev")), A),
     ("a group's rule, not in it", p("group:dev", "*", "pods"), ask(groups=("x",)), NONE),
     ("nobody", p("user:*", "*", "*"), ask(user=""), NONE),
@@ -14,7 +14,7 @@ VERDICTS: list[tuple[str, str, Attributes, Effect]] = [
     ("user:* without a name", p("user:*", "*", "*"), ask(user="", groups=("dev",)), NONE),
     ("user:*", p("user:*", "*", "*"), ask(user="system:anonymous"), A),
     ("an empty policy", "# authsvc: empty\n", ask(), NONE),
-    # 30
+    # Verbs
     ("verb * and deletecollection", p("user:alice", "*", "pods"), ask("deletecollection"), A),
     ("verb * and one unheard of", p("user:alice", "*", "pods"), ask("frobnicate"), A),
     ("verb * and none", p("user:alice", "*", "pods"), ask(""), A),
@@ -23,7 +23,7 @@ VERDICTS: list[tuple[str, str, Attributes, Effect]] = [
     ("get is not none", p("user:alice", "*", "pods", "*", "get"), ask(""), NONE),
     ("get|list is list", p("user:alice", "*", "pods", "*", "get|list"), ask("list"), A),
     ("a request's verb *", p("user:alice", "*", "pods", "*", "get|list"), ask("*"), NONE),
-    # 31
+    # Namespaces
     ("ns1 in ns1", p("user:alice", "ns1", "pods"), ask(ns="ns1"), A),
     ("ns1 in ns2", p("user:alice", "ns1", "pods"), ask(ns="ns2"), NONE),
     ("ns1 for all namespaces", p("user:alice", "ns1", "pods"), ask("list"), NONE),
@@ -42,7 +42,7 @@ VERDICTS: list[tuple[str, str, Attributes, Effect]] = [
     ("a namespace with a line break", p("user:alice", "a*", "pods"), ask(ns="a\nb"), A),
     ("a namespace that ends in one", p("user:alice", "a", "pods"), ask(ns="a\n"), NONE),
     ("a request's namespace *", p("user:alice", "ns1", "pods"), ask(ns="*"), NONE),
-    # 32
+    # Resources, groups, subresources
     ("pods is not pods/status", p("user:alice", "*", "pods"), ask(what="pods/status"), NONE),
     ("pods/exec", p("user:alice", "*", "pods/exec"), ask(what="pods/exec"), A),
     ("pods/exec is not pods", p("user:alice", "*", "pods/exec"), ask(), NONE),
@@ -70,7 +70,7 @@ VERDICTS: list[tuple[str, str, Attributes, Effect]] = [
     ("*.apps and a request's *", p("user:alice", "*", "*.apps"), ask(what="*.apps"), A),
     ("pods/* and a request's *", p("user:alice", "*", "pods"), ask(what="pods/*"), NONE),
     ("an extra's key", p("user:alice", "*", "e.g/a.io/b"), ask(what="e.g/a.io/b"), A),
-    # 33
+    # Names
     ("which a, get a", p("user:alice", "*", "pods", "a"), ask(name="a"), A),
     ("which a, get b", p("user:alice", "*", "pods", "a"), ask(name="b"), NONE),
     ("which a, without a name", p("user:alice", "*", "pods", "a"), ask(), NONE),
@@ -85,7 +85,7 @@ VERDICTS: list[tuple[str, str, Attributes, Effect]] = [
     ("which web-*", p("user:alice", "*", "pods", "web-*"), ask(name="web-1"), A),
     ("which a*b*c", p("user:alice", "*", "pods", "a*b*c"), ask(name="a-b-bb-c"), A),
     ("which ?*, without a name", p("user:alice", "*", "pods", "?*"), ask("list"), NONE),
-    # 34
+    # Paths
     ("/apis", p("user:alice", "*", "/apis"), ask(what="/apis"), A),
     ("/apis is not /apis/v1", p("user:alice", "*", "/apis"), ask(what="/apis/v1"), NONE),
     ("/apis/*", p("user:alice", "*", "/apis/*"), ask(what="/apis/apps/v1"), A),
@@ -97,7 +97,7 @@ VERDICTS: list[tuple[str, str, Attributes, Effect]] = [
     ("/* and //x", p("user:alice", "*", "/*"), ask(what="//x"), A),
     ("get a path", p("user:alice", "*", "/a", "*", "get"), ask(what="/a"), A),
     ("watch a path", p("user:alice", "*", "/a", "*", "get"), ask("watch", "/a"), NONE),
-    # 35
+    # Deny
     (
         "deny after allow",
         p("user:alice", "*", "*") + p("user:alice", "*", "*", effect="deny"),
@@ -131,7 +131,7 @@ VERDICTS: list[tuple[str, str, Attributes, Effect]] = [
         ask(what="secrets"),
         D,
     ),
-    # 36
+    # Kinds of subjects
     (
         "a service account",
         p("serviceaccount:ns:n", "*", "*"),
@@ -158,7 +158,7 @@ VERDICTS: list[tuple[str, str, Attributes, Effect]] = [
         ask(user='CN=judy,OU="P"'),
         A,
     ),
-    # 37
+    # Impersonation
     (
         "impersonate a user",
         p("user:alice", "*", "users", "bob|carol", "impersonate"),
@@ -183,6 +183,6 @@ VERDICTS: list[tuple[str, str, Attributes, Effect]] = [
         ask("impersonate-on:user-info:list", "users", name="bob"),
         NONE,
     ),
-    # 41
+    # The control plane
     ("a node without a rule", p("user:alice", "*", "*"), ask(user="system:node:n1"), NONE),
 ]

@@ -1,4 +1,4 @@
-"""CASES 1 and 2: what holds for every review, whatever is asked."""
+"""What holds for every review, whatever is asked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MIB = 1024 * 1024
 both_endpoints = pytest.mark.parametrize("path", ENDPOINTS)
 
 
-# 1
+# Methods, versions, what is no review
 
 
 @both_endpoints
@@ -182,7 +182,7 @@ def test_an_access_review_of_wrong_types_is_a_bad_request_that_says_where(
     assert says in assert_kubernetes_status(answer, 400)
 
 
-# 2
+# Unknown fields, sizes, slow bodies
 
 
 @both_endpoints

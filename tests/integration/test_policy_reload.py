@@ -1,4 +1,4 @@
-"""CASES 39 and 42 on the wire: what is decided while administrators edit."""
+"""What is decided while administrators edit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.integration.access import ALLOWED, DENIED, NO_OPINION, spec, verdict
 from tests.parts.authsvc_server import AuthsvcServer, StartAuthsvc, access_review
 from tests.parts.waiting import eventually
 
-# 39
+# A file that cannot be used
 
 
 GOOD = "p, user:alice, *, pods, *, get, allow\np, user:bob, *, secrets, *, *, deny\n"
@@ -84,7 +84,7 @@ def test_shadow_mode_never_decides_and_says_what_it_would_have(start_authsvc: St
     assert "policy.csv:2" in lines[1]
 
 
-# 42
+# Reloads under load
 
 
 def test_while_policies_reload_under_load_nothing_fails_and_nothing_is_half(

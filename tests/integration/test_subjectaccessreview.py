@@ -1,4 +1,4 @@
-"""CASES 28 to 41 on the wire: may they?
+"""SubjectAccessReviews on the wire: may they?
 
 Each case has users of its own, so that one policy holds them all.
 """
@@ -75,20 +75,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuthsvcServer]:
 
 
 CASES: list[tuple[str, dict[str, Any], str]] = [
-    # 28
+    # Groups, in either version's spelling
     ("a group", spec("u", "get", "pods", groups=["other", "team"]), ALLOWED),
     ("not in the group", spec("u", "get", "pods", groups=["teams"]), NO_OPINION),
     ("v1's field is not group", spec("u", "get", "pods", group=["team"]), NO_OPINION),
-    # 29
+    # Nobody, and no policy
     ("nobody", spec("", "get", "pods"), NO_OPINION),
     ("groups alone", spec("", "get", "pods", groups=["team"]), ALLOWED),
-    # 30
+    # Verbs
     ("verb * and deletecollection", spec("any-verb", "deletecollection", "configmaps"), ALLOWED),
     ("verb * and a custom verb", spec("any-verb", "frobnicate", "configmaps"), ALLOWED),
     ("get and list", spec("getter", "list", "pods"), NO_OPINION),
     ("get and GET", spec("getter", "GET", "pods"), NO_OPINION),
     ("get and *", spec("getter", "*", "pods"), NO_OPINION),
-    # 31
+    # Namespaces
     ("ns1", spec("of-ns1", "get", "pods", "ns1"), ALLOWED),
     ("ns1 is not ns2", spec("of-ns1", "get", "pods", "ns2"), NO_OPINION),
     ("ns1 is not ns11", spec("of-ns1", "get", "pods", "ns11"), NO_OPINION),
@@ -99,7 +99,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("* and all namespaces", spec("of-everywhere", "list", "pods"), ALLOWED),
     ("?* and ns2", spec("of-namespaces", "get", "pods", "ns2"), ALLOWED),
     ("?* and cluster-scoped", spec("of-namespaces", "get", "nodes", name="n"), NO_OPINION),
-    # 32
+    # Resources, groups, subresources
     ("pods and pods/status", spec("of-pods", "get", "pods/status", "n", "p"), NO_OPINION),
     ("pods and pods/exec", spec("of-pods", "create", "pods/exec", "n", "p"), NO_OPINION),
     ("pods is core", spec("of-pods", "get", "pods.metrics.k8s.io", "n", "p"), NO_OPINION),
@@ -117,7 +117,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("*.core and a group core", spec("of-core", "get", "pods.core", "n"), NO_OPINION),
     ("pods.* and core", spec("of-all-pods", "get", "pods", "n", "p"), ALLOWED),
     ("pods.* and metrics", spec("of-all-pods", "get", "pods.metrics.k8s.io", "n"), ALLOWED),
-    # 33
+    # Names
     ("a and get a", spec("of-a", "get", "pods", "n", "a"), ALLOWED),
     ("a and get b", spec("of-a", "get", "pods", "n", "b"), NO_OPINION),
     ("a and get without a name", spec("of-a", "get", "pods", "n"), NO_OPINION),
@@ -128,7 +128,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("ns1 and namespace *", spec("of-ns1", "get", "pods", "*"), NO_OPINION),
     ("pods and resource *", spec("of-pods", "get", "*", "n"), NO_OPINION),
     ("everything and everything", spec("of-everywhere", "*", "*.*/*", "*", "*"), ALLOWED),
-    # 34
+    # Paths
     ("/apis", spec("of-apis", "get", "/apis"), ALLOWED),
     ("/apis and /apis/v1", spec("of-apis", "get", "/apis/v1"), NO_OPINION),
     ("/apis and /apis/", spec("of-apis", "get", "/apis/"), NO_OPINION),
@@ -140,7 +140,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("/* and //x", spec("of-every-path", "get", "//x"), ALLOWED),
     ("get a path", spec("path-getter", "get", "/metrics"), ALLOWED),
     ("watch a path", spec("path-getter", "watch", "/metrics"), NO_OPINION),
-    # 35
+    # Deny
     ("allow, then deny", spec("allowed-then-denied", "get", "secrets", "n", "s"), DENIED),
     ("allow, then deny: others", spec("allowed-then-denied", "get", "pods", "n"), ALLOWED),
     ("deny, then allow", spec("denied-then-allowed", "get", "secrets", "n", "s"), DENIED),
@@ -148,7 +148,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("deny alone: others", spec("only-denied", "get", "pods", "n"), NO_OPINION),
     ("deny over a role's allow", spec("chef", "get", "secrets", "n", "s"), DENIED),
     ("a role's role", spec("chef", "get", "pods", "n"), ALLOWED),
-    # 36
+    # Kinds of subjects
     ("the account", spec("system:serviceaccount:ns:n", "get", "pods", "ns"), ALLOWED),
     ("another name", spec("system:serviceaccount:ns:nn", "get", "pods", "ns"), NO_OPINION),
     ("another namespace", spec("system:serviceaccount:n:n", "get", "pods", "ns"), NO_OPINION),
@@ -161,7 +161,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("a group named as a user", spec("u", "get", "pods", groups=["masquerade"]), NO_OPINION),
     ("a user named as a group", spec("team", "get", "pods"), NO_OPINION),
     ("a user named *", spec("*", "get", "pods"), NO_OPINION),
-    # 37
+    # Impersonation
     ("as dave", spec("impersonator", "impersonate", "users", name="dave"), ALLOWED),
     ("as erin", spec("impersonator", "impersonate", "users", name="erin"), NO_OPINION),
     ("as qa", spec("impersonator", "impersonate", "groups", name="qa"), ALLOWED),
@@ -210,9 +210,9 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         spec("impersonator", "impersonate-on:user-info:list", "users", name="dave"),
         NO_OPINION,
     ),
-    # 38
+    # Grants for a time
     ("roles 30 deep", spec("deep", "get", "pods", "n"), ALLOWED),
-    # 41
+    # The control plane
     ("scheduler", spec("system:kube-scheduler", "list", "pods"), NO_OPINION),
     ("controller", spec("system:kube-controller-manager", "update", "pods", "n"), NO_OPINION),
     (
@@ -305,7 +305,7 @@ def test_a_reason_stays_short_however_long_the_names_are(start_authsvc: StartAut
     assert verdict(server.authorize(spec(name, "get", "pods"))) == ALLOWED
 
 
-# 38
+# Grants for a time
 
 
 def test_a_grant_holds_from_its_first_moment_to_its_last() -> None:

@@ -1,4 +1,4 @@
-"""CASES 6 to 13 on the wire: who a token belongs to."""
+"""TokenReviews on the wire: who a token belongs to."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def username(status: dict[str, Any]) -> str | None:
     return status["user"]["username"] if status["authenticated"] else None
 
 
-# 6
+# Empty tokens and huge ones
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_rejection_holds_nothing_but_the_verdict(server: AuthsvcServer) -> Non
     assert len(answers) == 1
 
 
-# 7
+# Audiences
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_whoever_asks_for_no_audience_gets_a_verdict(bound_server: AuthsvcServer
     assert bound_server.authenticate("alice-token")["authenticated"]
 
 
-# 8
+# Groups
 
 
 def test_groups_are_sorted_and_unique(server: AuthsvcServer) -> None:
@@ -128,7 +128,7 @@ def test_a_user_without_groups_gets_an_empty_list(server: AuthsvcServer) -> None
     assert server.authenticate("bob-token")["user"]["groups"] == []
 
 
-# 9
+# Names of the control plane
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_name_that_only_looks_like_the_control_plane_s_is_never_that(
     assert username(server.authenticate("full-width-token")) != "system:admin"
 
 
-# 10, 11
+# The cache, and many at once
 
 
 def test_equal_tokens_at_once_get_equal_answers(server: AuthsvcServer) -> None:
@@ -200,7 +200,7 @@ def test_after_a_change_of_the_configuration_nothing_of_the_old_one_is_answered(
     assert server.authenticate("alice-token", ["a", "b"])["audiences"] == ["b"]
 
 
-# 12
+# One provider after another
 
 
 def two_tables(first: str, second: str) -> dict[str, Any]:
@@ -228,7 +228,7 @@ def test_each_authenticator_is_asked_until_one_knows(start_authsvc: StartAuthsvc
     assert_rejected(server.authenticate("nobody's"))
 
 
-# 13
+# The table of tokens
 
 
 @pytest.mark.parametrize(
