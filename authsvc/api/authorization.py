@@ -155,12 +155,7 @@ def _requirements(selector: _Selector) -> tuple[Requirement, ...]:
 
 
 def render(api_version: str, decision: Decision) -> bytes:
-    """Render a decision. Allowed and denied together can not be said: it would be a 500."""
+    """Render a decision; never allowed and denied together, which would be a 500 to the user."""
     effect = decision.effect
-    if effect is Effect.ALLOW:
-        status = _Status(allowed=True, reason=decision.reason)
-    elif effect is Effect.DENY:
-        status = _Status(allowed=False, denied=True, reason=decision.reason)
-    else:
-        status = _Status(allowed=False, reason=decision.reason)
+    status = _Status(effect is Effect.ALLOW, effect is Effect.DENY, decision.reason)
     return _encoder.encode(_Response(KIND, api_version, status))

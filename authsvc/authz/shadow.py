@@ -27,7 +27,7 @@ class ShadowAuthorizer:
         except NotReadyError as error:
             _log.warning("shadow_not_ready", error=str(error))
             return NO_OPINION
-        except Exception as error:  # noqa: BLE001  whatever it is, it is on trial
-            _log.error("shadow_crashed", error=type(error).__name__)
+        except Exception:  # noqa: BLE001  whatever it is, it is on trial
+            _log.error("shadow_crashed", exc_info=True)
             return NO_OPINION
         return NO_OPINION._replace(shadowed=decision)
