@@ -1,21 +1,17 @@
 """The application: the only place where parts are put together.
 
-Read `create_app` and ``service.build``, and the service is understood: a
-configuration becomes a `Service` (authenticators, an authorizer), the reviews'
-endpoints ask whichever service is current, and ASGI and Flask carry requests to
-them.
+Read this and ``service.build``, and the service is understood: a configuration
+becomes a `Service` (authenticators, an authorizer), a `Runtime` keeps it up to
+date, the reviews' endpoints ask whichever service is current, and ASGI and Flask
+carry requests to them.
 
-Nothing is started here: a worker calls `Application.start` after the fork.
+Nothing is started here: a worker calls `Runtime.start` after the fork.
 """
 
 from __future__ import annotations
 
-import atexit
 import os
-import threading
-import time
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,17 +20,11 @@ from a2wsgi import WSGIMiddleware
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from authsvc import certificates, log
-from authsvc.config import load
-from authsvc.config.naming import shared_names
+from authsvc import log
 from authsvc.errors import ConfigError, InvalidConfigurationError
-from authsvc.reloading import Reloading
-from authsvc.service import Service, build
-from authsvc.tallies import Publisher
+from authsvc.runtime import Runtime
 from authsvc.webhook import health, oauth2
 from authsvc.webhook.asgi import ASGIApplication, Receive, ReviewsApplication, Scope, Send
-from authsvc.webhook.decisionlog import DecisionLog
-from authsvc.webhook.health import Check
 from authsvc.webhook.responses import respond
 from authsvc.webhook.reviews import ClientCheck, Endpoint, failure
 from authsvc.webhook.subjectaccessreview import SubjectAccessReviewHandler
@@ -45,8 +35,9 @@ _log = structlog.get_logger()
 
 CONFIG_VARIABLE = "AUTHSVC_CONFIG"
 
-# A new configuration often names files that come after it: keys, tables.
-_RETRY_SECONDS = 5.0
+# Under ASGI: probes have threads of their own, so that nothing holds up a kubelet.
+_PROBE_THREADS = 2
+_OTHER_THREADS = 16
 
 
 class Application(Flask):
@@ -56,174 +47,78 @@ class Application(Flask):
     Flask's own machinery under either; everything else is Flask's.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         super().__init__("authsvc", static_folder=None)
-        self._file = file
-        self._service: Reloading[Service] = Reloading(
-            "configuration",
-            self._build,
-            [file],
-            retire=self._retire,
-            keep_inherited=True,
-            retry_seconds=_RETRY_SECONDS,
-        )
-        self._starting = threading.Lock()
-        self._started_in: int | None = None
-        self._pool: Executor | None = None
-        settings = self._service.load().configuration
-        server = settings.server
-        self.settings = settings
-        self.certificates = (
-            certificates.following(server.tls, server.engine) if server.tls else None
-        )
-        self._threads = server.threads
-        self._decisions = DecisionLog(settings.logging.decisions)
-        self._publisher = Publisher()
-        clients = ClientCheck(
-            required=server.tls is not None,
-            allowed_names=server.tls.allowed_client_names if server.tls else frozenset(),
-        )
-        tokens = TokenReviewHandler(lambda: self._service.current.tokens, self._decisions)
-        access = SubjectAccessReviewHandler(
-            lambda: self._service.current.authorizer,
-            self._decisions,
-            lambda: self._service.current.configuration.authorization.model is None,
-        )
-        endpoints = {
-            "/authenticate": Endpoint("authenticate", tokens, clients, server.max_body),
-            "/authorize": Endpoint("authorize", access, clients, server.max_body),
-        }
-        # `kubectl create --raw` appends its path to that of the kubeconfig's server,
-        # which has to be the exact URL for the API server.
-        endpoints |= {path * 2: endpoint for path, endpoint in endpoints.items()}
-        self.register_blueprint(health.blueprint(self.checks))
-        self.register_blueprint(oauth2.blueprint(lambda: self._service.current.issuer))
+        self.runtime = runtime
+        server = runtime.configuration.server
+        flask = super().wsgi_app
+        self.register_blueprint(health.blueprint(runtime.checks))
+        self.register_blueprint(oauth2.blueprint(lambda: runtime.service.issuer))
         self.register_error_handler(HTTPException, _http_error)
         self.register_error_handler(Exception, _crash)
+        endpoints = _endpoints(runtime)
         self._asgi = ReviewsApplication(
             endpoints,
-            dict.fromkeys(health.PATHS, _carrier(super().wsgi_app, threads=2)),
-            _carrier(super().wsgi_app, threads=16),
-            self._executor,
+            dict.fromkeys(health.PATHS, _carrier(flask, _PROBE_THREADS)),
+            _carrier(flask, _OTHER_THREADS),
+            lambda: runtime.executor,
             server.body_timeout,
         )
         self._wsgi = ReviewsWSGI(
-            endpoints, super().wsgi_app, waiting=server.threads, prompt_paths=health.PATHS
+            endpoints, flask, waiting=server.threads, nowait_paths=health.PATHS
         )
 
     def __call__(self, *arguments: Any) -> Any:
         """Answer a WSGI call (environ, start_response) or an ASGI call (scope, receive, send)."""
         if len(arguments) == 2:
-            self.start()
+            self.runtime.start()
             return self.wsgi_app(*arguments)
         scope, receive, send = arguments
         if scope["type"] == "http":
             return self._asgi(scope, receive, send)
-        return self._other(scope, receive, send)
+        return self._lifespan(scope, receive, send)
 
     def wsgi_app(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a WSGI call; this is where Flask lets itself be wrapped."""
         return self._wsgi(environ, start_response)
 
-    def start(self) -> None:
-        """Start all that runs, once per process and never before the fork."""
-        if self._started_in == os.getpid():
-            return
-        with self._starting:
-            if self._started_in == os.getpid():
-                return
-            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="review")
-            self._decisions.start()
-            self._publisher.start()
-            if self.certificates is not None:
-                self.certificates.start()
-            self._service.current.start()
-            self._started_in = os.getpid()
-            self._service.start()
-        for shared in shared_names(self.settings.authentication.authenticators):
-            _log.warning("authenticators_share_user_names", **shared._asdict())
-        for doubt in self._service.current.doubts():
-            _log.warning("table_names_the_control_plane", place=str(doubt))
-        for warning in self._ending():
-            _log.warning("certificate_ends", warning=warning)
-        # For servers that do not say when they end.
-        atexit.register(self.close)
-
-    def close(self) -> None:
-        """Stop all that runs; what was decided is in the decision log afterwards."""
-        with self._starting:
-            if self._pool is None:
-                return
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
-            self._service.close()
-            self._service.current.close()
-            if self.certificates is not None:
-                self.certificates.close()
-            self._decisions.close()
-            self._publisher.close()
-            self._started_in = None
-        atexit.unregister(self.close)
-
-    def checks(self) -> Sequence[Check]:
-        """Return how each part that lives in files is."""
-        return [Check(each.part, each.generation > 0, self._detail(each)) for each in self._files()]
-
-    def warnings(self) -> Sequence[str]:
-        """Return what works today, but not for long, or not as it is perhaps thought to."""
-        shared = shared_names(self.settings.authentication.authenticators)
-        doubts = self._service.current.doubts()
-        return [*self._ending(), *map(str, shared), *map(str, doubts)]
-
-    def follow(self) -> None:
-        """Look at the files once: for the master, whose state new workers begin with."""
-        for each in self._files():
-            each.poll()
-
-    def _files(self) -> Sequence[Reloading[Any]]:
-        certificates = () if self.certificates is None else (self.certificates,)
-        return (self._service, *self._service.current.files, *certificates)
-
-    def _detail(self, part: Reloading[Any]) -> str:
-        if part.last_error:
-            return f"last good kept: {part.last_error}"
-        return "\n".join(self._ending()) if part is self.certificates else ""
-
-    def _ending(self) -> Sequence[str]:
-        return () if self.certificates is None else self.certificates.current.ending(time.time())
-
-    def _executor(self) -> Executor:
-        self.start()
-        assert self._pool is not None  # noqa: S101  made by start
-        return self._pool
-
-    def _build(self) -> Service:
-        """Make a service; one that replaces another runs before it is asked anything."""
-        service = build(load(self._file))
-        if self._started_in == os.getpid():
-            try:
-                service.start()
-            except BaseException:
-                service.close()
-                raise
-        return service
-
-    def _retire(self, before: Service) -> None:
-        before.retire()
-        now = self._service.current.configuration
-        if (now.server, now.logging) != (self.settings.server, self.settings.logging):
-            _log.warning("server_or_logging_settings_changed_restart_to_use_them")
-
-    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Start and stop with the server (ASGI lifespan); nothing else but HTTP is spoken."""
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Start and stop with the server; nothing else but this and HTTP is spoken."""
         if scope["type"] != "lifespan":
             return
         await receive()
-        self.start()
+        try:
+            self.runtime.start()
+        except Exception:  # noqa: BLE001  the server ends by it; what was raised is ours to log
+            _log.error("start_crashed", exc_info=True)
+            await send({"type": "lifespan.startup.failed", "message": "see the log"})
+            return
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        self.close()
+        self.runtime.close()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _endpoints(runtime: Runtime) -> Mapping[str, Endpoint]:
+    """Return who answers reviews, by path."""
+    server = runtime.configuration.server
+    clients = ClientCheck(
+        required=server.tls is not None,
+        allowed_names=server.tls.allowed_client_names if server.tls else frozenset(),
+    )
+    tokens = TokenReviewHandler(lambda: runtime.service.tokens, runtime.decisions)
+    access = SubjectAccessReviewHandler(
+        lambda: runtime.service.authorizer,
+        runtime.decisions,
+        lambda: runtime.service.configuration.authorization.model is None,
+    )
+    endpoints = {
+        "/authenticate": Endpoint("authenticate", tokens, clients, server.max_body),
+        "/authorize": Endpoint("authorize", access, clients, server.max_body),
+    }
+    # `kubectl create --raw` appends its path to that of the kubeconfig's server,
+    # which has to be the exact URL for the API server.
+    return endpoints | {path * 2: endpoint for path, endpoint in endpoints.items()}
 
 
 def _carrier(application: WSGIApplication, threads: int) -> ASGIApplication:
@@ -244,10 +139,10 @@ def create_app(config: str | Path | None = None) -> Application:
         raise InvalidConfigurationError(
             [ConfigError(CONFIG_VARIABLE, "not set; it names the configuration file")]
         )
-    application = Application(Path(file).absolute())
-    logging = application.settings.logging
+    runtime = Runtime(Path(file).absolute())
+    logging = runtime.configuration.logging
     log.configure(logging.level, logging.format)
-    return application
+    return Application(runtime)
 
 
 def _http_error(error: Exception) -> Response:

@@ -62,7 +62,7 @@ def configure(folder: Path, *tables: str, **sections: Any) -> Path:
 def application(folder: Path) -> Iterator[Application]:
     made = create_app(configure(folder, "tokens"))
     yield made
-    made.close()
+    made.runtime.close()
 
 
 def by_asgi(application: Application, path: str, body: bytes = b"", method: str = "POST") -> Got:
@@ -133,7 +133,7 @@ def test_a_crash_in_a_route_is_a_status_without_its_text(
 def test_the_parts_that_live_in_files_are_listed(application: Application) -> None:
     got = by_asgi(application, "/readyz", method="GET")
     assert (got.status, got.body) == (200, b"ok")
-    names = [check.name for check in application.checks()]
+    names = [check.name for check in application.runtime.checks()]
     assert names == ["configuration", "authenticator/tokens", "policy"]
 
 
@@ -141,16 +141,16 @@ def test_nothing_runs_before_the_start_and_nothing_after_the_close(folder: Path)
     before = set(threading.enumerate())
     application = create_app(configure(folder, "tokens"))
     assert set(threading.enumerate()) == before
-    application.start()
-    application.start()
+    application.runtime.start()
+    application.runtime.start()
     assert set(threading.enumerate()) > before
-    application.close()
-    application.close()
+    application.runtime.close()
+    application.runtime.close()
     eventually(lambda: set(threading.enumerate()) <= before, "its threads have ended")
 
 
 def test_a_master_that_never_started_has_nothing_to_close(folder: Path) -> None:
-    create_app(configure(folder, "tokens")).close()
+    create_app(configure(folder, "tokens")).runtime.close()
 
 
 def test_what_was_decided_is_in_the_log_after_the_close(
@@ -158,9 +158,9 @@ def test_what_was_decided_is_in_the_log_after_the_close(
 ) -> None:
     for _ in range(50):
         by_asgi(application, "/authorize", access_review("alice"))
-    application.start()
+    application.runtime.start()
     by_asgi(application, "/authenticate", token_review("good"))
-    application.close()
+    application.runtime.close()
     text = (folder / "decisions.jsonl").read_text()
     assert len(text.splitlines()) == 51
     assert "good" not in text
@@ -169,7 +169,7 @@ def test_what_was_decided_is_in_the_log_after_the_close(
 def test_a_changed_configuration_is_live_and_nothing_of_the_old_is_answered(
     application: Application, folder: Path
 ) -> None:
-    application.start()
+    application.runtime.start()
     assert knows(application, "good")
     configure(folder, "more")
     eventually(lambda: knows(application, "more"), "the new configuration is live")
@@ -179,28 +179,28 @@ def test_a_changed_configuration_is_live_and_nothing_of_the_old_is_answered(
 def test_a_bad_configuration_costs_nothing_and_is_said(
     application: Application, folder: Path
 ) -> None:
-    application.start()
+    application.runtime.start()
     file = configure(folder, "tokens", authorization={"mode": "enforce"})
-    eventually(lambda: application.checks()[0].detail, "the error is known")
+    eventually(lambda: application.runtime.checks()[0].detail, "the error is known")
     assert knows(application, "good")
     got = by_wsgi(application, "/readyz?verbose", method="GET")
     assert got.status == 200
     assert b"[+]configuration ok: last good kept: authorization.mode: expected one of" in got.body
     configure(folder, "tokens")
-    eventually(lambda: not application.checks()[0].detail, f"{file} is good again")
+    eventually(lambda: not application.runtime.checks()[0].detail, f"{file} is good again")
 
 
 def test_a_new_service_that_can_not_start_does_not_replace_the_old(
     application: Application, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    application.start()
+    application.runtime.start()
 
     def fail(_: object) -> None:
         raise OSError("no more threads")
 
     monkeypatch.setattr("authsvc.service.Service.start", fail)
     configure(folder, "more")
-    eventually(lambda: application.checks()[0].detail, "the error is known")
+    eventually(lambda: application.runtime.checks()[0].detail, "the error is known")
     monkeypatch.undo()
     assert knows(application, "good")
     assert not knows(application, "more")
@@ -209,7 +209,7 @@ def test_a_new_service_that_can_not_start_does_not_replace_the_old(
 def test_while_configurations_change_no_review_fails(
     application: Application, folder: Path
 ) -> None:
-    application.start()
+    application.runtime.start()
     done = threading.Event()
     wrong: list[Got] = []
 
@@ -223,17 +223,17 @@ def test_while_configurations_change_no_review_fails(
     asking.start()
     try:
         configure(folder, "tokens", "more")
-        eventually(lambda: len(application.checks()) == 4, "the first is live")
+        eventually(lambda: len(application.runtime.checks()) == 4, "the first is live")
         configure(folder, "tokens")
-        eventually(lambda: len(application.checks()) == 3, "the second is live")
+        eventually(lambda: len(application.runtime.checks()) == 3, "the second is live")
     finally:
         done.set()
         asking.join()
     assert wrong == []
 
 
-def test_an_asgi_server_starts_and_closes_it_by_lifespan(folder: Path) -> None:
-    application = create_app(configure(folder, "tokens"))
+def lifespan(application: Application) -> tuple[list[str], list[int]]:
+    """Live as an ASGI server does; returns what was sent, and the threads at each receive."""
     sent: list[str] = []
     threads: list[int] = []
 
@@ -250,8 +250,26 @@ def test_an_asgi_server_starts_and_closes_it_by_lifespan(folder: Path) -> None:
         await application({"type": "lifespan"}, receive, send)
 
     asyncio.run(run())
+    return sent, threads
+
+
+def test_an_asgi_server_starts_and_closes_it_by_lifespan(folder: Path) -> None:
+    sent, threads = lifespan(create_app(configure(folder, "tokens")))
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     assert threads[1] > threads[0]
+
+
+def test_an_asgi_server_is_told_of_a_start_that_fails(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application = create_app(configure(folder, "tokens"))
+
+    def fail() -> None:
+        raise OSError("no more threads")
+
+    monkeypatch.setattr(application.runtime, "start", fail)
+    sent, _ = lifespan(application)
+    assert sent == ["lifespan.startup.failed"]
 
 
 def test_a_websocket_is_nothing_we_speak(application: Application) -> None:
@@ -268,7 +286,7 @@ def test_the_file_is_named_by_the_environment_where_nobody_says_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CONFIG_VARIABLE, os.fspath(configure(folder, "tokens")))
-    assert create_app().settings.file == folder / "authsvc.yaml"
+    assert create_app().runtime.configuration.file == folder / "authsvc.yaml"
     monkeypatch.delenv(CONFIG_VARIABLE)
     with pytest.raises(InvalidConfigurationError, match=CONFIG_VARIABLE):
         create_app()
@@ -293,8 +311,8 @@ def test_with_tls_configured_a_carrier_without_certificates_is_refused(folder: P
     try:
         for ask in (by_asgi, by_wsgi):
             assert ask(application, "/authenticate", token_review("good")).status == 401
-        (told,) = [check for check in application.checks() if check.name == "certificates"]
+        (told,) = [check for check in application.runtime.checks() if check.name == "certificates"]
         assert told.ready
         assert "the server certificate ends on" in told.detail  # tests' own live for a day
     finally:
-        application.close()
+        application.runtime.close()

@@ -21,18 +21,18 @@ def config() -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def check(file: Path) -> None:
     """Check FILE and every file it names; print all errors with their places, exit 1 if any."""
-    from authsvc.app import create_app
+    from authsvc.runtime import Runtime
 
     # What a start does, up to starting: nothing can be good here and not there.
-    application = create_app(file)
-    settings = application.settings
+    runtime = Runtime(file.absolute())
+    settings = runtime.configuration
     names = ", ".join(each.name for each in settings.authentication.authenticators) or "none"
     click.echo(f"{file}: ok")
     click.echo(f"  authenticators: {names}")
     click.echo(f"  authorization:  {settings.authorization.mode.value}")
-    for part in application.checks():
+    for part in runtime.checks():
         click.echo(f"  loaded:         {part.name}")
-    for warning in application.warnings():
+    for warning in runtime.warnings():
         click.echo(f"  warning:        {warning}")
 
 

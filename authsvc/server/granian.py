@@ -15,7 +15,6 @@ not have is added here:
 
 from __future__ import annotations
 
-import gc
 import math
 import multiprocessing
 import os
@@ -42,18 +41,23 @@ from prometheus_client import multiprocess
 
 from authsvc.app import Application, create_app
 from authsvc.certificates import Certificates
-from authsvc.errors import AuthsvcError
 from authsvc.interfaces import Lifecycle
-from authsvc.server.bell import Bell
+from authsvc.server.common import CLOSING_SECONDS, LINGER_SECONDS, freeze_loaded, renewed
 from authsvc.server.granian_tls import HeldTLS
-from authsvc.server.granian_worker import DRAIN, LINGER_SECONDS, PROMPT_THREADS, Carrier
-from authsvc.server.listeners import BACKLOG, addresses, listen, tell, tell_kept
+from authsvc.server.granian_worker import DRAIN, NOWAIT_THREADS, Carrier
+from authsvc.server.listeners import (
+    BACKLOG,
+    addresses,
+    listen,
+    log_listening,
+    warn_if_addresses_changed,
+)
 from authsvc.server.probes import Probes
-from authsvc.server.settings import CLOSING_SECONDS
+from authsvc.server.signal_safe_event import SignalSafeEvent
 
 _log = structlog.get_logger()
 
-# Granian's longest; see `turns`, which ends what is idle.
+# Granian's longest; see `leader_followers`, which ends what is idle.
 _IDLE_THREAD_SECONDS = 600
 
 # How often it is looked whether files have changed.
@@ -81,7 +85,7 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
     reload_signal: bool
 
     def __init__(self, file: Path, application: Application) -> None:
-        settings = application.settings.server
+        settings = application.runtime.configuration.server
         super().__init__(
             "authsvc",
             interface=Interfaces.WSGI,
@@ -93,8 +97,8 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
         self._file = file
         self._bind = addresses(settings)
         self._listeners = [listen(address) for address in self._bind]
-        tell(self._listeners, tls=settings.tls is not None)
-        self.main_loop_interrupt = Bell()
+        log_listening(self._listeners, tls=settings.tls is not None)
+        self.main_loop_interrupt = SignalSafeEvent()
         self._configure(application, HeldTLS(settings.tls))
 
     def run(self) -> None:
@@ -113,9 +117,9 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
     def _configure(self, application: Application, tls: HeldTLS) -> None:
         self._application, self._tls = application, tls
         self._tried = _current_certificates(application)
-        settings = application.settings.server
+        settings = application.runtime.configuration.server
         self.workers = settings.workers
-        self.blocking_threads = settings.threads + PROMPT_THREADS
+        self.blocking_threads = settings.threads + NOWAIT_THREADS
         self.blocking_threads_idle_timeout = _IDLE_THREAD_SECONDS
         self.backpressure = settings.max_connections
         # Granian has one time for a header and for what is between requests.
@@ -132,7 +136,7 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
         main, *others = self._listeners
         probes = [Probes(each, application.wsgi_app) for each in others]
         self._carrier = Carrier(application, main)
-        parts: list[Lifecycle] = [application, self._carrier.turns, *probes]
+        parts: list[Lifecycle] = [application.runtime, self._carrier.threads, *probes]
         mp._wsgi_call_wrap = lambda carrier, *_: carrier  # noqa: SLF001  see `Carrier`
         threading.Thread(target=self._carrier.watch, args=(self.pid,), daemon=True).start()
         for part in parts:
@@ -156,11 +160,7 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
             listener.close()
 
     def _spawn_workers(self, spawn_target: Any, target_loader: Any) -> None:
-        # What is loaded by now is for good: the collector need not touch it, so
-        # the pages stay shared.
-        gc.unfreeze()
-        gc.collect()
-        gc.freeze()
+        freeze_loaded()
         self._begun = multiprocessing.Semaphore(0)
         super()._spawn_workers(spawn_target, target_loader)
 
@@ -174,7 +174,7 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
             self.main_loop_interrupt.wait(_LOOK_SECONDS)
             self.main_loop_interrupt.clear()
             # What the main process has is what a new worker begins with.
-            self._application.follow()
+            self._application.runtime.follow()
             if self.reload_signal:
                 self.reload_signal = False
                 self._reload(lambda: create_app(self._file), spawn_target, target_loader)
@@ -197,16 +197,16 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
         self, make: Callable[[], Application], spawn_target: Any, target_loader: Any
     ) -> None:
         """Replace the workers, if there is something good to replace them by."""
-        try:
+
+        def both() -> tuple[Application, HeldTLS]:
             application = make()
-            tls = HeldTLS(application.settings.server.tls)
-        except (AuthsvcError, OSError) as error:
-            _log.error("reload_failed_last_good_kept", part="server", error=str(error))
+            return application, HeldTLS(application.runtime.configuration.server.tls)
+
+        new = renewed(both)
+        if new is None:
             return
-        except Exception:  # noqa: BLE001  a fault of ours must not end what works
-            _log.error("reload_crashed", part="server", exc_info=True)
-            return
-        tell_kept(self._bind, application.settings.server)
+        application, tls = new
+        warn_if_addresses_changed(self._bind, application.runtime.configuration.server)
         good, before = (self._application, self._tls), self.wrks
         self._configure(application, tls)
         self.wrks = []
@@ -257,7 +257,8 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
 
 
 def _current_certificates(application: Application) -> Certificates | None:
-    return None if application.certificates is None else application.certificates.current
+    certificates = application.runtime.certificates
+    return None if certificates is None else certificates.current
 
 
 def _forget(workers: Iterable[WorkerProcess]) -> None:

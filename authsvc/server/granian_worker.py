@@ -17,7 +17,8 @@ from typing import Any
 import structlog
 
 from authsvc.app import Application
-from authsvc.server.turns import Turns
+from authsvc.server.common import LINGER_SECONDS
+from authsvc.server.leader_followers import LeaderFollowers
 from authsvc.webhook.reviews import failure, headers_of
 from authsvc.webhook.wsgi import BEFORE_WAITING, CLIENT_IS_VERIFIED, Environ
 
@@ -26,20 +27,15 @@ _log = structlog.get_logger()
 # Tells a worker that its end is near.
 DRAIN = signal.SIGUSR1
 
-# For how long a stopping worker goes on answering, so that clients learn of its
-# end with an answer and not by a closed connection.
-LINGER_SECONDS = 1.0
-
 # Threads that nothing which waits for a back end can take, and how many of them
 # are not left to bodies that do not come.
-PROMPT_THREADS = 16
+NOWAIT_THREADS = 16
 _SPARE_THREADS = 8
 
 # How often it is looked whether a worker should go on.
 _LOOK_SECONDS = 1.0
 # Of the open files that a process may have.
 _NEARLY_ALL = 0.9
-
 
 _CRASHED = failure(503, "the request could not be answered")
 
@@ -53,13 +49,13 @@ class Carrier:
     """
 
     def __init__(self, application: Application, listener: socket.socket) -> None:
-        settings = application.settings.server
+        settings = application.runtime.configuration.server
         self._application = application.wsgi_app
         self._listener = listener
         self._draining = False
-        self.turns = Turns(
+        self.threads = LeaderFollowers(
             self._give_up_bodies,
-            threads=settings.threads + PROMPT_THREADS,
+            threads=settings.threads + NOWAIT_THREADS,
             spare=_SPARE_THREADS,
             patience=settings.body_timeout,
         )
@@ -73,12 +69,12 @@ class Carrier:
             "wsgi.version": (1, 0),
             # By Granian, for every connection: without a certificate there is none.
             CLIENT_IS_VERIFIED: settings.tls is not None,
-            BEFORE_WAITING: self.turns.step_aside,
+            BEFORE_WAITING: self.threads.step_aside,
         }
         signal.signal(DRAIN, self._drain)
 
     def __call__(self, protocol: Any, scope: Environ) -> None:
-        self.turns.took()
+        self.threads.took()
         try:
             begin = _Beginning()
             body = _whole(self._application({**self._environ, **scope}, begin))
@@ -87,7 +83,7 @@ class Carrier:
         except Exception:  # noqa: BLE001  Granian would log what it says, which may be a secret
             _log.error("request_crashed", exc_info=True)
             protocol.response_bytes(_CRASHED.status, headers_of(_CRASHED.status), _CRASHED.body)
-        self.turns.done()
+        self.threads.done()
 
     def watch(self, parent: int) -> None:
         """Look, for as long as this process lives, whether it should.

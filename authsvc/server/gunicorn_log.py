@@ -18,7 +18,7 @@ class Logger(GunicornLogger):  # type: ignore[misc]  # gunicorn ships no types
         self.access_log.disabled = True
 
     def info(self, msg: str, *arguments: Any, **keywords: Any) -> None:
-        """Leave out where it listens: gunicorn knows nothing of our TLS, see `listeners.tell`."""
+        """Leave out where it listens: `listeners` says it, and knows of our TLS."""
         if not msg.startswith("Listening at"):
             super().info(msg, *arguments, **keywords)
 

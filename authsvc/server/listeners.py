@@ -42,7 +42,7 @@ def addresses(settings: ServerSettings) -> list[str]:
     return [address for address in (settings.bind, settings.probes_bind) if address]
 
 
-def tell_kept(opened: Sequence[str], wanted: ServerSettings) -> None:
+def warn_if_addresses_changed(opened: Sequence[str], wanted: ServerSettings) -> None:
     """Say at a reload that other addresses than the opened ones need a restart.
 
     Who lets go of one address to try another may end up with neither.
@@ -51,7 +51,7 @@ def tell_kept(opened: Sequence[str], wanted: ServerSettings) -> None:
         _log.warning("listen_addresses_changed_restart_to_use_them", kept=list(opened))
 
 
-def tell(listeners: Sequence[socket.socket], *, tls: bool) -> None:
+def log_listening(listeners: Sequence[socket.socket], *, tls: bool) -> None:
     """Log where reviews are served, and probes where they have a listener of their own."""
     main, *others = (_address(each) for each in listeners)
     probes = {"probes": f"http://{others[0]}"} if others else {}

@@ -6,17 +6,14 @@ import os
 import sys
 from pathlib import Path
 
-import structlog
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.sock import create_sockets
 
 from authsvc.app import Application, create_app
-from authsvc.errors import AuthsvcError
-from authsvc.server.listeners import addresses, listen, tell_kept
+from authsvc.server.common import renewed
+from authsvc.server.listeners import addresses, listen, warn_if_addresses_changed
 from authsvc.server.settings import gunicorn_settings
-
-_log = structlog.get_logger()
 
 
 class Master(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
@@ -25,12 +22,12 @@ class Master(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def __init__(self, file: Path, application: Application) -> None:
         self._file = file
         self._application = application
-        self.bind = addresses(application.settings.server)
+        self.bind = addresses(application.runtime.configuration.server)
         super().__init__(prog="authsvc")
 
     def load_config(self) -> None:
         """Set gunicorn's settings from ours."""
-        settings = gunicorn_settings(self._application.settings)
+        settings = gunicorn_settings(self._application.runtime.configuration)
         for name, value in {**settings, "bind": self.bind}.items():
             self.cfg.set(name, value)
 
@@ -40,19 +37,14 @@ class Master(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
 
     def follow(self) -> None:
         """Take what changed in the files, as the workers do by themselves."""
-        self._application.follow()
+        self._application.runtime.follow()
 
     def renew(self) -> bool:
         """Load everything anew for the workers to come; False where that fails."""
-        try:
-            application = create_app(self._file)
-        except AuthsvcError as error:
-            _log.error("reload_failed_last_good_kept", part="server", error=str(error))
+        application = renewed(lambda: create_app(self._file))
+        if application is None:
             return False
-        except Exception:  # noqa: BLE001  a fault of ours must not end what works
-            _log.error("reload_crashed", part="server", exc_info=True)
-            return False
-        tell_kept(self.bind, application.settings.server)
+        warn_if_addresses_changed(self.bind, application.runtime.configuration.server)
         self._application = application
         self.callable = None
         return True

@@ -19,7 +19,7 @@ def run(file: Path) -> None:
     """
     _allow_open_files()
     application = create_app(file)
-    if application.settings.server.engine is Engine.GUNICORN:
+    if application.runtime.configuration.server.engine is Engine.GUNICORN:
         Master(file, application).run()
         return
     try:

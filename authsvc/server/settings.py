@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,10 @@ import structlog
 from authsvc.config import load
 from authsvc.config.model import Configuration
 from authsvc.errors import AuthsvcError
-from authsvc.server.listeners import BACKLOG, addresses, tell
-from authsvc.webhook.decisionlog import CLOSE_SECONDS
+from authsvc.server.common import CLOSING_SECONDS, freeze_loaded
+from authsvc.server.listeners import BACKLOG, addresses, log_listening
 
 _log = structlog.get_logger()
-
-# What a worker may take for its end besides waiting for requests.
-CLOSING_SECONDS = math.ceil(CLOSE_SECONDS) + 3
 
 
 def gunicorn_settings(configuration: Configuration) -> dict[str, Any]:
@@ -45,7 +41,7 @@ def gunicorn_settings(configuration: Configuration) -> dict[str, Any]:
         "control_socket_disable": True,
         "logger_class": "authsvc.server.gunicorn_log.Logger",
         "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108  a heartbeat file on a disk can block
-        "when_ready": lambda arbiter: tell(arbiter.LISTENERS, tls=server.tls is not None),
+        "when_ready": lambda arbiter: log_listening(arbiter.LISTENERS, tls=server.tls is not None),
         "pre_fork": _pre_fork,
         "child_exit": _child_exit,
     }
@@ -69,12 +65,7 @@ _last_good: dict[str, Any] = {}
 
 
 def _pre_fork(_arbiter: object, _worker: object) -> None:
-    # What is loaded by now is for good: the collector need not touch it, so
-    # the pages stay shared with the master. But for what a reload has replaced
-    # since the last fork, which is thawed to be collected.
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
+    freeze_loaded()
 
 
 def _child_exit(_arbiter: object, worker: Any) -> None:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
+from authsvc.server.common import LINGER_SECONDS
 from authsvc.server.tls import FollowingContext
 from authsvc.webhook.asgi import PROBES_ONLY
 from authsvc.webhook.clientcert import names_of
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from authsvc.app import Application
     from authsvc.webhook.asgi import Receive, Scope, Send
 
-# For how long a stopping worker waits for requests that are on their way on
-# connections that look idle: the client cannot know yet.
-LINGER_SECONDS = 1.0
 _CHECK_SECONDS = 0.05
 
 # gunicorn looks for its C parser once and keeps what it found on the class it
@@ -158,16 +156,17 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
 
     async def _serve(self) -> None:
         application: Application = self.asgi
-        settings = application.settings.server
+        runtime = application.runtime
+        settings = runtime.configuration.server
         self.header_timeout = settings.header_timeout
         self.stop_timeout = settings.stop_timeout
         # In a worker gunicorn uses this for one thing: how long the application
         # waits for the next piece of a body. The heartbeat is the master's.
         self.cfg.set("timeout", math.ceil(settings.body_timeout))
-        certificates = application.certificates
+        certificates = runtime.certificates
         context = None if certificates is None else FollowingContext(certificates)
         try:
-            application.start()
+            runtime.start()
             main, *probes = self.sockets
             await self._listen(main, context)
             for socket in probes:
@@ -176,7 +175,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
             self.sockets = []
             await super()._serve()
         finally:
-            application.close()
+            runtime.close()
 
     async def _listen(
         self, socket: Any, context: ssl.SSLContext | None, *, probes: bool = False

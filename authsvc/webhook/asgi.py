@@ -80,7 +80,7 @@ class ReviewsApplication:
         if isinstance(body, Answer):
             await _send(send, endpoint.count(body), close=True)
             return
-        answer = endpoint.prompt(body)
+        answer = endpoint.handle_nowait(body)
         if answer is None:
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self._pool(), endpoint.handle, body)

@@ -56,7 +56,7 @@ def headers_of(status: int) -> Sequence[tuple[str, str]]:
 class ReviewHandler(Protocol):
     """Answers one kind of review."""
 
-    def prompt(self, body: bytes) -> Answer | None:
+    def handle_nowait(self, body: bytes) -> Answer | None:
         """Answer at once, or return None where that would mean to wait for a back end."""
         ...
 
@@ -119,10 +119,10 @@ class Endpoint:
             return too_large(self.max_body)
         return None
 
-    def prompt(self, body: bytes) -> Answer | None:
+    def handle_nowait(self, body: bytes) -> Answer | None:
         """Answer at once, or return None where that would mean to wait for a back end."""
         try:
-            return self._handler.prompt(body)
+            return self._handler.handle_nowait(body)
         except Exception:  # noqa: BLE001  see _crashed
             return self._crashed()
 

@@ -29,7 +29,7 @@ _EFFECTS = {effect: Tally(metrics.AUTHORIZATIONS.labels(effect.value)) for effec
 class SubjectAccessReviewHandler:
     """Answers SubjectAccessReviews by the authorizer that is current.
 
-    ``is_prompt`` False: its decisions take milliseconds of the processor, as
+    ``is_quick`` False: its decisions take milliseconds of the processor, as
     Casbin's own enforcer does; the event loop is not to stand still for them.
     """
 
@@ -37,15 +37,15 @@ class SubjectAccessReviewHandler:
         self,
         current: Callable[[], Authorizer],
         decisions: DecisionLog,
-        is_prompt: Callable[[], bool] = lambda: True,
+        is_quick: Callable[[], bool] = lambda: True,
     ) -> None:
         self._current = current
         self._decisions = decisions
-        self._is_prompt = is_prompt
+        self._is_quick = is_quick
 
-    def prompt(self, body: bytes) -> Answer | None:
+    def handle_nowait(self, body: bytes) -> Answer | None:
         """Answer at once, or return None where the decision takes its time."""
-        return self.handle(body) if self._is_prompt() else None
+        return self.handle(body) if self._is_quick() else None
 
     def busy(self, _body: bytes) -> Answer:
         """Answer that too many wait already."""

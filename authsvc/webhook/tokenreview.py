@@ -48,7 +48,7 @@ class TokenReviewHandler:
         self._current = current
         self._decisions = decisions
 
-    def prompt(self, body: bytes) -> Answer | None:
+    def handle_nowait(self, body: bytes) -> Answer | None:
         """Answer what is remembered, None where a back end must be asked."""
         started = perf_counter()
         try:

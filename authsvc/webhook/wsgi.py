@@ -44,7 +44,7 @@ _NOT_WHOLE = failure(408, "the body did not come whole")
 class ReviewsWSGI:
     """Carries reviews to their ``endpoints`` and all else to Flask, the ``fallback``.
 
-    ``waiting``: how many may wait for a back end at a time. ``prompt_paths``
+    ``waiting``: how many may wait for a back end at a time. ``nowait_paths``
     are those of the fallback that never do.
     """
 
@@ -54,19 +54,19 @@ class ReviewsWSGI:
         fallback: WSGIApplication,
         *,
         waiting: int,
-        prompt_paths: Collection[str] = (),
+        nowait_paths: Collection[str] = (),
     ) -> None:
         self._endpoints = dict(endpoints)
         self._fallback = fallback
         self._waiting = threading.BoundedSemaphore(waiting)
-        self._prompt_paths = frozenset(prompt_paths)
+        self._nowait_paths = frozenset(nowait_paths)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         endpoint = self._endpoints.get(path)
         if endpoint is not None:
             return send(start_response, endpoint.count(self._review(endpoint, environ)))
-        if path in self._prompt_paths:
+        if path in self._nowait_paths:
             return self._fallback(environ, start_response)
         body = _read(environ, _content_length(environ), MAX_OTHER_BODY)
         if isinstance(body, Answer):
@@ -83,7 +83,7 @@ class ReviewsWSGI:
         body = _read(environ, length, endpoint.max_body)
         if isinstance(body, Answer):
             return body
-        answer = endpoint.prompt(body)
+        answer = endpoint.handle_nowait(body)
         if answer is not None:
             return answer
         with self._wait(environ) as may:

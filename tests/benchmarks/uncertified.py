@@ -45,7 +45,7 @@ def main(file: str, what: str) -> None:
         # In place of all that is measured.
         application._asgi = hello.asgi  # type: ignore[assignment]  # a function for an object
         application._wsgi = hello.wsgi  # type: ignore[assignment]  # as above
-    if application.settings.server.engine is Engine.GRANIAN:
+    if application.runtime.configuration.server.engine is Engine.GRANIAN:
         _Server(Path(file), application).run()
     else:
         Master(Path(file), application).run()

@@ -48,4 +48,4 @@ def test_an_example_is_good_in_a_folder_that_init_made(tmp_path: Path, example: 
     file.write_bytes((CONFIG / example).read_bytes())
     with restored_logging():
         application = create_app(file)
-    assert all(check.ready for check in application.checks())
+    assert all(check.ready for check in application.runtime.checks())

@@ -11,7 +11,8 @@ import pytest
 from gunicorn.config import Config
 
 from authsvc.config import KIND, load, v1alpha1
-from authsvc.server.settings import CLOSING_SECONDS, gunicorn_settings
+from authsvc.server.common import CLOSING_SECONDS
+from authsvc.server.settings import gunicorn_settings
 
 
 def settings_of(tmp_path: Path, server: str = "{}") -> dict[str, Any]:

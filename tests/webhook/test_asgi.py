@@ -17,7 +17,7 @@ from tests.webhook.carriers import Connection, application, part, scope
 class Prompt:
     """Answers at once with the body."""
 
-    def prompt(self, body: bytes) -> Answer | None:
+    def handle_nowait(self, body: bytes) -> Answer | None:
         return Answer(200, body)
 
     def handle(self, body: bytes) -> Answer:
@@ -35,7 +35,7 @@ class Slow:
         self.asked = threading.Event()
         self.count = 0
 
-    def prompt(self, body: bytes) -> Answer | None:  # noqa: ARG002  the protocol's signature
+    def handle_nowait(self, body: bytes) -> Answer | None:  # noqa: ARG002  the protocol's signature
         return None
 
     def handle(self, body: bytes) -> Answer:

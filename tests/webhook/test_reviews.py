@@ -18,13 +18,13 @@ ANYBODY = ClientCheck()
 class Echo:
     """Answers with what it was asked, promptly or not; fails where it is told to."""
 
-    def __init__(self, *, prompt: bool = True, fault: Exception | None = None) -> None:
+    def __init__(self, *, nowait: bool = True, fault: Exception | None = None) -> None:
         self.bodies: list[bytes] = []
-        self._prompt = prompt
+        self._nowait = nowait
         self._fault = fault
 
-    def prompt(self, body: bytes) -> Answer | None:
-        return self.handle(body) if self._prompt else None
+    def handle_nowait(self, body: bytes) -> Answer | None:
+        return self.handle(body) if self._nowait else None
 
     def handle(self, body: bytes) -> Answer:
         self.bodies.append(body)
@@ -42,9 +42,9 @@ def ask(request: pytest.FixtureRequest) -> Carrier:
     return carrier
 
 
-@pytest.mark.parametrize("prompt", [True, False], ids=["prompt", "slow"])
-def test_a_body_gets_to_the_handler_whole(ask: Carrier, prompt: bool) -> None:
-    echo = Echo(prompt=prompt)
+@pytest.mark.parametrize("nowait", [True, False], ids=["at once", "slow"])
+def test_a_body_gets_to_the_handler_whole(ask: Carrier, nowait: bool) -> None:
+    echo = Echo(nowait=nowait)
     got = ask(Endpoint("test", echo, ANYBODY, 100), b'{"kind": "x"}')
     assert (got.status, got.body) == (200, b'{"kind": "x"}')
     assert echo.bodies == [b'{"kind": "x"}']
@@ -97,11 +97,11 @@ def test_a_body_over_the_limit_never_gets_to_the_handler(ask: Carrier, length: i
     assert echo.bodies == []
 
 
-@pytest.mark.parametrize("prompt", [True, False], ids=["prompt", "slow"])
+@pytest.mark.parametrize("nowait", [True, False], ids=["at once", "slow"])
 def test_a_fault_of_ours_is_503_which_the_api_server_does_not_ask_again(
-    ask: Carrier, prompt: bool
+    ask: Carrier, nowait: bool
 ) -> None:
-    echo = Echo(prompt=prompt, fault=RuntimeError("canary"))
+    echo = Echo(nowait=nowait, fault=RuntimeError("canary"))
     with capture_logs() as logged:
         got = ask(Endpoint("test", echo, ANYBODY, 100))
     assert got.status == 503

@@ -80,18 +80,18 @@ def test_a_decision_is_answered_in_the_version_of_the_request(
 
 
 def test_every_review_is_answered_promptly() -> None:
-    assert handler().prompt(review()) == handler().handle(review())
+    assert handler().handle_nowait(review()) == handler().handle(review())
 
 
 def test_an_authorizer_that_takes_its_time_is_not_asked_on_the_event_loop() -> None:
     authorizer = Says()
     slow = SubjectAccessReviewHandler(lambda: authorizer, DecisionLog("off"), lambda: False)
-    assert slow.prompt(review()) is None
+    assert slow.handle_nowait(review()) is None
     assert authorizer.asked == []
     assert slow.handle(review()).status == 200
 
 
-@pytest.mark.parametrize("method", ["prompt", "handle"])
+@pytest.mark.parametrize("method", ["handle_nowait", "handle"])
 def test_without_a_policy_the_answer_is_503(method: str) -> None:
     with capture_logs():
         answer = getattr(handler(Fails(NotReadyError("policy: not loaded"))), method)(review())

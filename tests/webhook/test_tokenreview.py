@@ -76,17 +76,17 @@ def test_a_bad_token_is_a_verdict_without_an_error() -> None:
 def test_nothing_is_answered_promptly_that_has_to_be_asked() -> None:
     back = Back()
     reviews = handler(back)
-    assert reviews.prompt(review("good")) is None
+    assert reviews.handle_nowait(review("good")) is None
     assert back.calls == 0
     first = reviews.handle(review("good"))
-    assert reviews.prompt(review("good")) == first
+    assert reviews.handle_nowait(review("good")) == first
     assert back.calls == 1
 
 
 def test_a_remembered_rejection_is_prompt_too() -> None:
     reviews = handler(Back())
     first = reviews.handle(review("bad"))
-    assert reviews.prompt(review("bad")) == first
+    assert reviews.handle_nowait(review("bad")) == first
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_no_verdict_is_an_error_that_says_nothing_and_is_asked_again(failure: Ex
                 "authenticated": False,
                 "error": ERROR,
             }
-            assert reviews.prompt(review("good")) is None
+            assert reviews.handle_nowait(review("good")) is None
     assert back.calls == 2
     assert len(logged) == 2
     assert "good" not in json.dumps([str(line) for line in logged])
@@ -122,7 +122,7 @@ def test_too_many_that_wait_are_no_verdict_either(version: str) -> None:
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", review("x", "v9"), b'{"spec": {"token": 1}}'])
 def test_what_is_no_review_is_400_at_once(body: bytes) -> None:
     reviews = handler(Back())
-    answer = reviews.prompt(body)
+    answer = reviews.handle_nowait(body)
     assert answer is not None
     assert answer.status == 400
     assert answer == reviews.handle(body)

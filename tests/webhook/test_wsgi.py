@@ -30,7 +30,7 @@ class Directory:
         self.asked = threading.Semaphore(0)
         self.answers = threading.Event()
 
-    def prompt(self, body: bytes) -> Answer | None:
+    def handle_nowait(self, body: bytes) -> Answer | None:
         return Answer(200, b"at once") if body == b"now" else None
 
     def handle(self, body: bytes) -> Answer:
@@ -68,7 +68,7 @@ def ask(
 
 def carrying(handler: Directory, *, waiting: int = 1, required: bool = False) -> ReviewsWSGI:
     endpoint = Endpoint("test", handler, ClientCheck(required=required), LIMIT)
-    return ReviewsWSGI({"/review": endpoint}, flask, waiting=waiting, prompt_paths=["/livez"])
+    return ReviewsWSGI({"/review": endpoint}, flask, waiting=waiting, nowait_paths=["/livez"])
 
 
 def test_when_all_that_may_wait_do_only_what_waits_is_refused() -> None:

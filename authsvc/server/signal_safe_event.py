@@ -6,7 +6,7 @@ import contextlib
 from queue import Empty, SimpleQueue
 
 
-class Bell:
+class SignalSafeEvent:
     """A `threading.Event` that a signal's handler can set, whatever it came upon.
 
     An Event's own lock may be held just then, by the very thread that handles.

@@ -22,7 +22,7 @@ LOOK_SECONDS = 0.01
 _SILENCE_SECONDS = 60.0
 
 
-class Turns:
+class LeaderFollowers:
     """Says which of many threads takes the next request; a `Lifecycle`.
 
     A thread says that it ``took`` a request, that it will ``step_aside`` because
@@ -47,7 +47,7 @@ class Turns:
         self._aside: set[int] = set()
         self._looks = 0
         self._heard = 0  # when the leader was last heard of
-        self._background = Background("turns", self._look)
+        self._background = Background("leader-followers", self._look)
 
     def took(self) -> None:
         """Say that this thread has a request."""

@@ -10,8 +10,8 @@ from queue import SimpleQueue
 
 import pytest
 
-from authsvc.server import turns
-from authsvc.server.turns import LOOK_SECONDS, Turns
+from authsvc.server import leader_followers
+from authsvc.server.leader_followers import LOOK_SECONDS, LeaderFollowers
 from tests.parts.waiting import eventually
 
 Request = Callable[[], object]
@@ -22,8 +22,8 @@ THREADS = 8
 class Pool:
     """Threads that ask for requests whenever it is their turn."""
 
-    def __init__(self, rules: Turns) -> None:
-        self.turns = rules
+    def __init__(self, rules: LeaderFollowers) -> None:
+        self.rules = rules
         self.answered: list[int] = []
         self._requests: SimpleQueue[Request | None] = SimpleQueue()
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(THREADS)]
@@ -45,17 +45,17 @@ class Pool:
 
     def _run(self) -> None:
         while (request := self._requests.get()) is not None:
-            self.turns.took()
+            self.rules.took()
             request()
             self.answered.append(threading.get_ident())
-            self.turns.done()
+            self.rules.done()
 
 
 @contextmanager
 def pool(
     *, stuck: Callable[[], None] = lambda: None, spare: int = 0, patience: float = 60
 ) -> Iterator[Pool]:
-    rules = Turns(stuck, threads=THREADS, spare=spare, patience=patience)
+    rules = LeaderFollowers(stuck, threads=THREADS, spare=spare, patience=patience)
     rules.start()
     try:
         yield Pool(rules)
@@ -76,7 +76,7 @@ def test_another_leads_while_a_thread_waits_for_a_back_end() -> None:
     answers = threading.Event()
 
     def slow() -> None:
-        threads.turns.step_aside()
+        threads.rules.step_aside()
         assert answers.wait(20)
 
     with pool() as threads:
@@ -109,7 +109,7 @@ def test_all_are_answered_when_every_thread_but_one_waits_and_comes_back() -> No
     answers = threading.Event()
 
     def slow() -> None:
-        threads.turns.step_aside()
+        threads.rules.step_aside()
         assert answers.wait(20)
 
     with pool() as threads:
@@ -127,7 +127,7 @@ def test_all_are_answered_when_every_thread_but_one_waits_and_comes_back() -> No
 
 
 def test_after_a_silence_the_next_thread_leads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "_SILENCE_SECONDS", 5 * LOOK_SECONDS)
+    monkeypatch.setattr(leader_followers, "_SILENCE_SECONDS", 5 * LOOK_SECONDS)
     with pool() as threads:
         threads.settle()
         # Each silence lets one more thread ask for requests, which is how a pool ends them.
@@ -153,7 +153,7 @@ def test_threads_that_wait_for_a_back_end_are_not_there_for_bodies() -> None:
     answers, stuck = threading.Event(), threading.Event()
 
     def slow() -> None:
-        threads.turns.step_aside()
+        threads.rules.step_aside()
         assert answers.wait(20)
 
     with pool(stuck=stuck.set, spare=THREADS - 2, patience=5 * LOOK_SECONDS) as threads:
@@ -169,7 +169,7 @@ def test_a_wait_for_a_back_end_is_not_one_for_a_body() -> None:
     answers, stuck = threading.Event(), threading.Event()
 
     def slow() -> None:
-        threads.turns.step_aside()
+        threads.rules.step_aside()
         assert answers.wait(20)
 
     with pool(stuck=stuck.set, spare=THREADS - 2, patience=5 * LOOK_SECONDS) as threads:
@@ -183,8 +183,8 @@ def test_a_wait_for_a_back_end_is_not_one_for_a_body() -> None:
 def test_a_leader_that_ended_is_not_waited_for_however_many_others_are_heard(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(turns, "_SILENCE_SECONDS", 5 * LOOK_SECONDS)
-    rules = Turns(lambda: None, threads=THREADS, spare=0, patience=60)
+    monkeypatch.setattr(leader_followers, "_SILENCE_SECONDS", 5 * LOOK_SECONDS)
+    rules = LeaderFollowers(lambda: None, threads=THREADS, spare=0, patience=60)
     rules.start()
     requests: SimpleQueue[None] = SimpleQueue()
     ended: SimpleQueue[int] = SimpleQueue()
