@@ -1,7 +1,7 @@
 """Verdicts about tokens, kept for a while (k8s.io/apiserver/pkg/authentication/token/cache).
 
-What is kept: a MAC of the token (keyed BLAKE2b, RFC 7693) under a key of this
-process, never the token; the audiences asked for; the generation of what
+What is kept: a MAC of the token and the audiences asked for (keyed BLAKE2b,
+RFC 7693) under a key of this process, never the token; the generation of what
 answered, so that after a reload nothing of the old configuration is answered.
 What is not: failures. Equal tokens that arrive together share one flight to the
 back end.
@@ -129,9 +129,14 @@ class CachedTokenAuthenticator:
             flight.done.set()
 
     def _key_of(self, token: str, audiences: Sequence[str]) -> Hashable:
-        text = token.encode("utf-8", "surrogatepass")
-        digest = blake2b(text, key=self._key, digest_size=32).digest()
-        return (digest, tuple(audiences), self._generation())
+        # The audiences are the asker's words, of any number and length: they go into
+        # the MAC as well. A length before each, so that no two lists look alike.
+        mac = blake2b(key=self._key, digest_size=32)
+        for text in (token, *audiences):
+            encoded = text.encode("utf-8", "surrogatepass")
+            mac.update(b"%d:" % len(encoded))
+            mac.update(encoded)
+        return (mac.digest(), self._generation())
 
     def _find(self, key: Hashable) -> Identity | Miss | None:
         entry = self._entries.get(key)
