@@ -133,28 +133,63 @@ def implied(condition: Condition, attributes: Attributes) -> bool:
 class _Known(NamedTuple):
     """What a selector's requirements on one key, all of them together, say about its value."""
 
-    among: frozenset[str]
+    among: frozenset[str] = frozenset()
     """One of these; nothing is said where it is empty."""
-    not_among: frozenset[str]
-    present: bool
-    absent: bool
-
-
-def _known(key: str, selector: Iterable[Requirement]) -> _Known:
-    among: frozenset[str] | None = None
     not_among: frozenset[str] = frozenset()
+    present: bool = False
+    absent: bool = False
+
+
+_NOTHING: Final = _Known()
+
+
+class _Digest:
+    """What a selector says, by key. Each key is worked out once, however many conditions ask."""
+
+    def __init__(self, selector: tuple[Requirement, ...]) -> None:
+        self.selector = selector
+        self._known: dict[str, _Known] = {}
+        self._requirements: dict[str, list[Requirement]] = {}
+        for requirement in selector:
+            self._requirements.setdefault(requirement.key, []).append(requirement)
+
+    def known(self, key: str) -> _Known:
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = _all_of(self._requirements.get(key, ()))
+        return known
+
+
+# Of the request that was asked last: of its fields and its labels. It is its sender
+# who says how long a selector is, and its policy how many conditions ask of it.
+_recent: tuple[_Digest, ...] = ()
+
+
+def _known(key: str, selector: tuple[Requirement, ...]) -> _Known:
+    global _recent  # noqa: PLW0603  one reference, taken and replaced as a whole
+    if not selector:
+        return _NOTHING
+    for digest in _recent:
+        if digest.selector is selector:
+            return digest.known(key)
+    digest = _Digest(selector)
+    _recent = (digest, *_recent[:1])
+    return digest.known(key)
+
+
+def _all_of(requirements: Iterable[Requirement]) -> _Known:
+    among: frozenset[str] | None = None
+    not_among: set[str] = set()
     present = absent = False
-    for requirement in selector:
-        if requirement.key != key:
-            continue
+    for requirement in requirements:
         if requirement.operator == "In":
             values = frozenset(requirement.values)
             among = values if among is None else among & values
         elif requirement.operator == "NotIn":
-            not_among |= frozenset(requirement.values)
+            not_among.update(requirement.values)
         elif requirement.operator == "Exists":
             present = True
         elif requirement.operator == "DoesNotExist":
             absent = True
     # A selector that contradicts itself says nothing: it must not open a door.
-    return _Known((among or frozenset()) - not_among, not_among, present, absent)
+    return _Known((among or frozenset()) - not_among, frozenset(not_among), present, absent)
