@@ -7,9 +7,10 @@ broader, never narrower.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
+import msgspec.structs
 
 from authsvc.api import meta
 from authsvc.errors import InvalidReviewError
@@ -17,6 +18,8 @@ from authsvc.interfaces import Attributes, Decision, Effect, Requirement, UserIn
 
 KIND = "SubjectAccessReview"
 VERSIONS = ("authorization.k8s.io/v1", "authorization.k8s.io/v1beta1")
+
+A = TypeVar("A", bound=msgspec.Struct)
 
 _OPERATORS = frozenset({"In", "NotIn", "Exists", "DoesNotExist"})
 
@@ -58,6 +61,24 @@ class Spec(msgspec.Struct, rename="camel", omit_defaults=True):
     groups: tuple[str, ...] | None = None
     group: tuple[str, ...] | None = None
     extra: dict[str, tuple[str, ...]] | None = None
+
+    def abridged(self, longest: int) -> Spec:
+        """Return the same without selectors, and with no text of what is asked over ``longest``."""
+
+        def cut(attributes: A) -> A:
+            texts = {
+                name: value[:longest]
+                for name in attributes.__struct_fields__
+                if isinstance(value := getattr(attributes, name), str)
+            }
+            return type(attributes)(**texts)
+
+        resource, path = self.resource_attributes, self.non_resource_attributes
+        return msgspec.structs.replace(
+            self,
+            resource_attributes=resource and cut(resource),
+            non_resource_attributes=path and cut(path),
+        )
 
 
 class SubjectAccessReview(NamedTuple):

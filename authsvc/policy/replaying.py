@@ -27,6 +27,7 @@ class _Record(msgspec.Struct):
     reason: str = ""
     time: str = ""
     spec: authorization.Spec | None = None
+    abridged: bool = False
 
 
 class Replayed(NamedTuple):
@@ -50,6 +51,8 @@ _decoder = msgspec.json.Decoder(_Record)
 def replay(log: Iterable[bytes], evaluator: Evaluator, now: float) -> Iterator[Replayed]:
     """Ask each SubjectAccessReview of a log again; other lines are passed over.
 
+    So are the few whose selectors or names were too long to be kept (``abridged``).
+
     ``now`` is the time of lines that have none.
 
     Raises:
@@ -62,7 +65,7 @@ def replay(log: Iterable[bytes], evaluator: Evaluator, now: float) -> Iterator[R
             record = _decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InvalidReviewError(f"line {number}", str(error)) from None
-        if record.kind != authorization.KIND:
+        if record.kind != authorization.KIND or record.abridged:
             continue
         yield _replay_one(record, number, evaluator, now)
 

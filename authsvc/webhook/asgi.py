@@ -12,12 +12,15 @@ specification; ``client_cert_names`` is what `authsvc.server` adds to it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import cache
 from typing import Any
 
 from authsvc.webhook.reviews import (
+    BEGINNING,
+    MAX_DRAINED,
     MAX_OTHER_BODY,
     Answer,
     Endpoint,
@@ -30,7 +33,13 @@ Scope = dict[str, Any]
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Excess = Callable[[bytes], Answer]
+"""Answers a body over the limit, by its beginning."""
+
 ASGIApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# A body that was announced too large begins to come in this time, or is refused unseen.
+_BEGINNING_SECONDS = 0.5
 
 # The extension of a scope that came through a listener for probes alone.
 PROBES_ONLY = "authsvc.probes_only"
@@ -71,12 +80,13 @@ class ReviewsApplication:
             await self._carry(self._fallback, scope, receive, send)
 
     async def _review(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
-        refused = endpoint.refusal(scope["method"], client_names(scope), _content_length(scope))
+        refused = endpoint.refusal(scope["method"], client_names(scope))
         if refused is not None:
             # The body is unread, so the connection can not be used again.
             await _send(send, endpoint.count(refused), close=True)
             return
-        body = await self._read(receive, endpoint.max_body)
+        length = _content_length(scope) or 0
+        body = await self._read(receive, endpoint.max_body, endpoint.too_large, length)
         if isinstance(body, Answer):
             await _send(send, endpoint.count(body), close=True)
             return
@@ -92,7 +102,7 @@ class ReviewsApplication:
         if not scope["query_string"].isascii():  # WSGI has no way to say it
             await _send(send, failure(400, "the query is not ASCII"), close=True)
             return
-        body = await self._read(receive, MAX_OTHER_BODY)
+        body = await self._read(receive, MAX_OTHER_BODY, lambda _: too_large(MAX_OTHER_BODY))
         if isinstance(body, Answer):
             await _send(send, body, close=True)
             return
@@ -103,38 +113,65 @@ class ReviewsApplication:
 
         await application(scope, replay, send)
 
-    async def _read(self, receive: Receive, limit: int) -> bytes | Answer:
+    async def _read(
+        self, receive: Receive, limit: int, excess: Excess, announced: int = 0
+    ) -> bytes | Answer:
         """Return the body, or the answer to one that is too large or does not come."""
+        if announced > limit:
+            return await self._exceeding(b"", receive, excess, more=True)
         # The whole body is there at the first look, as a rule, and a timer would
         # cost more than the decision; this wait is bounded by the server.
         message = await receive()
+        body: bytes = message.get("body", b"")
         if message["type"] == "http.request" and not message.get("more_body", False):
-            body: bytes = message.get("body", b"")
-            return body if len(body) <= limit else too_large(limit)
+            if len(body) <= limit:
+                return body
+            return await self._exceeding(body, receive, excess, more=False)
+        chunks = []
+        size = 0
         try:
             async with asyncio.timeout(self._body_timeout):
-                return await _read_on(message, receive, limit)
+                while message["type"] == "http.request":
+                    chunks.append(message.get("body", b""))
+                    size += len(chunks[-1])
+                    more = message.get("more_body", False)
+                    if size > limit:
+                        return await self._exceeding(b"".join(chunks), receive, excess, more=more)
+                    if not more:
+                        return b"".join(chunks)
+                    message = await receive()
         except TimeoutError:
-            return _NOT_WHOLE
+            pass
+        return _NOT_WHOLE
+
+    async def _exceeding(
+        self, beginning: bytes, receive: Receive, excess: Excess, *, more: bool
+    ) -> Answer:
+        """Answer a body over the limit, of which that much was read; drain it for who waits."""
+        size = len(beginning)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_BEGINNING_SECONDS):
+                while more and size < BEGINNING:
+                    chunk, more = _piece(await receive())
+                    beginning += chunk
+                    size += len(chunk)
+        answer = excess(beginning[:BEGINNING])
+        if answer.status == 200:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._body_timeout):
+                    while more and size < MAX_DRAINED:
+                        chunk, more = _piece(await receive())
+                        size += len(chunk)
+        return answer
 
 
 # A client that went away does not read it.
 _NOT_WHOLE = failure(408, "the body did not come whole, or not in time")
 
 
-async def _read_on(message: Message, receive: Receive, limit: int) -> bytes | Answer:
-    chunks: list[bytes] = []
-    size = 0
-    while message["type"] == "http.request":
-        chunk: bytes = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            return too_large(limit)
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            return b"".join(chunks)
-        message = await receive()
-    return _NOT_WHOLE
+def _piece(message: Message) -> tuple[bytes, bool]:
+    """Return a piece of a body, and whether there is more; a client that went sends no more."""
+    return message.get("body", b""), message.get("more_body", False)
 
 
 def client_names(scope: Scope) -> frozenset[str] | None:

@@ -30,6 +30,8 @@ _log = structlog.get_logger()
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 # A worker that stops is killed soon after; a pipe nobody reads must not take that time.
 CLOSE_SECONDS = 5.0
+# Of each name in an abridged review, in characters.
+_LONGEST_TEXT = 1024
 _FLUSH_SECONDS = 0.05
 _RETRY_SECONDS = 1.0
 _ROTATION_CHECK_SECONDS = 1.0
@@ -51,6 +53,7 @@ class _Authorization(msgspec.Struct, rename="camel", omit_defaults=True):
     reason: str = ""
     rules: tuple[str, ...] = ()
     shadow: _Shadow | None = None
+    abridged: bool = False
 
 
 class _User(msgspec.Struct, omit_defaults=True):
@@ -99,23 +102,30 @@ class DecisionLog:
         self._thread: threading.Thread | None = None
 
     def subject_access_review(
-        self, review: SubjectAccessReview, decision: Decision, seconds: float
+        self,
+        review: SubjectAccessReview,
+        decision: Decision,
+        seconds: float,
+        *,
+        abridged: bool = False,
     ) -> None:
-        """Record a decision."""
+        """Record a decision; ``abridged``: without selectors and long names, which is said."""
         if self._off:
             return
         shadow = decision.shadowed
+        spec = review.spec.abridged(_LONGEST_TEXT) if abridged else review.spec
         self._append(
             _Authorization(
                 self._now(),
                 "SubjectAccessReview",
                 self._id(),
                 decision.effect.value,
-                review.spec,
+                spec,
                 int(seconds * 1_000_000),
                 decision.reason,
                 decision.rules,
                 shadow and _Shadow(shadow.effect.value, shadow.reason, shadow.rules),
+                abridged,
             )
         )
 

@@ -21,6 +21,12 @@ _log = structlog.get_logger()
 # All that Flask answers is asked with a small form, or with nothing.
 MAX_OTHER_BODY = 64 * 1024
 
+# How much of a body over the limit is looked at, to say what it is.
+BEGINNING = 64 * 1024
+# How much of a body is read and thrown away, where its sender is to read an answer
+# and not an error: more than an API server makes of the 1 MiB of a request's URL.
+MAX_DRAINED = 32 * 1024 * 1024
+
 
 class Answer(NamedTuple):
     """A status code and a JSON body."""
@@ -68,6 +74,10 @@ class ReviewHandler(Protocol):
         """Answer that too many wait for a back end already."""
         ...
 
+    def too_large(self, beginning: bytes, limit: int) -> Answer:
+        """Answer a body over ``limit`` bytes by its first `BEGINNING`; with 200 it is drained."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ClientCheck:
@@ -106,17 +116,13 @@ class Endpoint:
             for status in (200, 400, 401, 403, 405, 408, 413, 503)
         }
 
-    def refusal(
-        self, method: str, names: frozenset[str] | None, content_length: int | None
-    ) -> Answer | None:
+    def refusal(self, method: str, names: frozenset[str] | None) -> Answer | None:
         """Return the answer to a request that is refused before its body is read."""
         refused = self._clients.refusal(names)
         if refused is not None:
             return refused
         if method != "POST":
             return failure(405, f"{method} is not supported, a review is asked with POST")
-        if content_length is not None and content_length > self.max_body:
-            return too_large(self.max_body)
         return None
 
     def handle_nowait(self, body: bytes) -> Answer | None:
@@ -136,6 +142,10 @@ class Endpoint:
     def busy(self, body: bytes) -> Answer:
         """Answer that too many wait for a back end already."""
         return self._handler.busy(body)
+
+    def too_large(self, beginning: bytes) -> Answer:
+        """Answer a body over the limit."""
+        return self._handler.too_large(beginning, self.max_body)
 
     def _crashed(self) -> Answer:
         # A fault of ours. 503 without Retry-After: the API server would ask a

@@ -19,7 +19,7 @@ from authsvc.errors import BackendError, InvalidReviewError, NotReadyError
 from authsvc.interfaces import Identity
 from authsvc.tallies import Tally, Timings
 from authsvc.webhook.decisionlog import DecisionLog
-from authsvc.webhook.reviews import Answer, failure
+from authsvc.webhook.reviews import Answer, failure, too_large
 
 _log = structlog.get_logger()
 
@@ -88,6 +88,10 @@ class TokenReviewHandler:
         _log.error("tokenreview_failed", error="too many wait for a back end already")
         self._record("error", None, started, cached=False)
         return Answer(200, authentication.render_error(review.api_version, ERROR))
+
+    def too_large(self, _beginning: bytes, limit: int) -> Answer:
+        """Refuse: no token is so long."""
+        return too_large(limit)
 
     def _verdict(
         self,

@@ -17,7 +17,9 @@ from typing import Any
 
 from authsvc.webhook.clientcert import names_of
 from authsvc.webhook.reviews import (
+    BEGINNING,
     BUSY,
+    MAX_DRAINED,
     MAX_OTHER_BODY,
     Answer,
     Endpoint,
@@ -30,11 +32,11 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 WSGIApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-# What a server sets that lets nobody in whose certificate TLS has not verified,
-# and can not say the certificate's names.
+# Set by servers that admit only verified clients but cannot report the names in
+# their certificates.
 CLIENT_IS_VERIFIED = "authsvc.client_is_verified"
 
-# What a server sets that wants to hear that a request will wait for a back end,
+# A callback that a server may set, called before a request waits: for a back end,
 # or for anything else but the processor.
 BEFORE_WAITING = "authsvc.before_waiting"
 
@@ -68,7 +70,12 @@ class ReviewsWSGI:
             return send(start_response, endpoint.count(self._review(endpoint, environ)))
         if path in self._nowait_paths:
             return self._fallback(environ, start_response)
-        body = _read(environ, _content_length(environ), MAX_OTHER_BODY)
+        body = _read(
+            environ,
+            _content_length(environ),
+            MAX_OTHER_BODY,
+            lambda _: too_large(MAX_OTHER_BODY),
+        )
         if isinstance(body, Answer):
             return send(start_response, body)
         environ |= {"wsgi.input": BytesIO(body), "wsgi.input_terminated": True}
@@ -77,10 +84,10 @@ class ReviewsWSGI:
 
     def _review(self, endpoint: Endpoint, environ: Environ) -> Answer:
         length = _content_length(environ)
-        refused = endpoint.refusal(environ["REQUEST_METHOD"], client_names(environ), length)
+        refused = endpoint.refusal(environ["REQUEST_METHOD"], client_names(environ))
         if refused is not None:
             return refused
-        body = _read(environ, length, endpoint.max_body)
+        body = _read(environ, length, endpoint.max_body, endpoint.too_large)
         if isinstance(body, Answer):
             return body
         answer = endpoint.handle_nowait(body)
@@ -126,12 +133,14 @@ def _content_length(environ: Environ) -> int | None:
     return int(length.lstrip("0") or 0)  # of thousands of digits Python converts none
 
 
-def _read(environ: Environ, length: int | None, limit: int) -> bytes | Answer:
+def _read(
+    environ: Environ, length: int | None, limit: int, excess: Callable[[bytes], Answer]
+) -> bytes | Answer:
     """Return the body, or the answer to one that is too large or does not come."""
     stream = environ["wsgi.input"]
     if length is not None:
         if length > limit:
-            return too_large(limit)
+            return _exceeding(stream, stream.read(BEGINNING), length, excess)
         body: bytes = stream.read(length)
         return body if len(body) == length else _NOT_WHOLE
     if not environ.get("wsgi.input_terminated"):
@@ -140,8 +149,20 @@ def _read(environ: Environ, length: int | None, limit: int) -> bytes | Answer:
     while chunk := stream.read(limit + 1 - len(chunks)):
         chunks += chunk
         if len(chunks) > limit:
-            return too_large(limit)
+            return _exceeding(stream, bytes(chunks), MAX_DRAINED, excess)
     return bytes(chunks)
+
+
+def _exceeding(
+    stream: Any, beginning: bytes, length: int, excess: Callable[[bytes], Answer]
+) -> Answer:
+    """Answer a body over the limit, of which that much was read; drain it for who waits."""
+    answer = excess(beginning[:BEGINNING])
+    if answer.status == 200:
+        left = min(length, MAX_DRAINED) - len(beginning)
+        while left > 0 and (chunk := stream.read(min(left, BEGINNING))):
+            left -= len(chunk)
+    return answer
 
 
 def send(start_response: StartResponse, answer: Answer) -> Iterable[bytes]:

@@ -21,6 +21,7 @@ import pytest
 from authsvc.bootstrap import initialise
 from authsvc.config import load
 from authsvc.errors import InvalidConfigurationError
+from authsvc.webhook.reviews import BEGINNING
 from tests.integration.reviews import ENDPOINTS, is_granted, review
 from tests.parts import https
 from tests.parts.authsvc_server import AuthsvcServer
@@ -48,6 +49,7 @@ def test_a_body_without_a_length_is_read_and_one_that_is_too_large_is_not(server
     with server.connect_as_api_server() as connection:
         connection.send(
             https.head("POST", "/authorize", [("Host", "x"), ("Content-Length", "4000000")])
+            + b" " * BEGINNING
         )
         assert connection.receive().status == 413
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from werkzeug.test import Client
 
 from authsvc.webhook.asgi import ASGIApplication, Message, ReviewsApplication, Scope
-from authsvc.webhook.reviews import Endpoint
+from authsvc.webhook.reviews import Answer, Endpoint, too_large
 from authsvc.webhook.wsgi import Environ, ReviewsWSGI, StartResponse
 
 
@@ -33,6 +33,20 @@ class Carrier(Protocol):
         names: Iterable[str] | None = None,
         length: int | None = None,
     ) -> Got: ...
+
+
+class RefusesTooLarge:
+    """Part of a handler: bodies over the limit are refused, and not read to their end."""
+
+    def too_large(self, _beginning: bytes, limit: int) -> Answer:
+        return too_large(limit)
+
+
+class DeniesTooLarge:
+    """Part of a handler: bodies over the limit are answered by their beginning."""
+
+    def too_large(self, beginning: bytes, _limit: int) -> Answer:
+        return Answer(200, beginning[:4])
 
 
 class Connection:

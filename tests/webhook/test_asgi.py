@@ -10,11 +10,25 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from authsvc.webhook.asgi import PROBES_ONLY, Message, Receive, Scope, Send
-from authsvc.webhook.reviews import MAX_OTHER_BODY, Answer, ClientCheck, Endpoint
-from tests.webhook.carriers import Connection, application, part, scope
+from authsvc.webhook.reviews import (
+    BEGINNING,
+    MAX_DRAINED,
+    MAX_OTHER_BODY,
+    Answer,
+    ClientCheck,
+    Endpoint,
+)
+from tests.webhook.carriers import (
+    Connection,
+    DeniesTooLarge,
+    RefusesTooLarge,
+    application,
+    part,
+    scope,
+)
 
 
-class Prompt:
+class Prompt(RefusesTooLarge):
     """Answers at once with the body."""
 
     def handle_nowait(self, body: bytes) -> Answer | None:
@@ -27,7 +41,7 @@ class Prompt:
         raise AssertionError(f"nothing is busy: {body!r}")
 
 
-class Slow:
+class Slow(RefusesTooLarge):
     """Answers from a thread, once it may."""
 
     def __init__(self) -> None:
@@ -46,6 +60,10 @@ class Slow:
 
     def busy(self, body: bytes) -> Answer:
         raise AssertionError(f"nothing is busy: {body!r}")
+
+
+class Denying(DeniesTooLarge, Prompt):
+    """Answers at once, also what is too large."""
 
 
 def endpoint(handler: Prompt | Slow | None = None, clients: ClientCheck | None = None) -> Endpoint:
@@ -77,18 +95,44 @@ def test_a_refused_request_is_not_read_and_its_connection_not_used_again() -> No
     assert connection.got.headers["connection"] == "close"
 
 
+class Endless:
+    """A body without an end; remembers how much of it was taken."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    async def receive(self) -> Message:
+        self.taken += BEGINNING
+        return part(b"x" * BEGINNING, more=True)
+
+
 def test_an_endless_body_is_cut_off_at_the_limit() -> None:
-    pieces = 0
-
-    async def receive() -> Message:
-        nonlocal pieces
-        pieces += 1
-        return part(b"x" * 60, more=True)
-
-    connection = Connection()
-    asyncio.run(application(endpoint())(scope(), receive, connection.send))
-    assert (connection.got.status, pieces) == (413, 2)
+    connection, body = Connection(), Endless()
+    asyncio.run(application(endpoint())(scope(), body.receive, connection.send))
+    assert (connection.got.status, body.taken) == (413, BEGINNING)
     assert connection.got.headers["connection"] == "close"
+
+
+def test_a_body_over_the_limit_is_drained_for_an_answer_and_not_without_an_end() -> None:
+    connection, body = Connection(), Endless()
+    asyncio.run(application(endpoint(Denying()))(scope(), body.receive, connection.send))
+    assert (connection.got.status, connection.got.body) == (200, b"xxxx")
+    assert body.taken == MAX_DRAINED
+
+
+def test_an_announced_body_is_answered_by_its_beginning() -> None:
+    pieces = [part(b"abcd", more=True), part(b"x" * 200, more=True), part(b"end")]
+    connection = Connection(*pieces)
+    asked = scope(headers=[(b"content-length", b"207")])
+    asyncio.run(application(endpoint(Denying()))(asked, connection.receive, connection.send))
+    assert (connection.got.status, connection.got.body) == (200, b"abcd")
+
+
+def test_an_announced_body_that_does_not_begin_is_refused_soon() -> None:
+    connection = Connection(then_silent=True)
+    asked = scope(headers=[(b"content-length", b"101")])
+    asyncio.run(application(endpoint())(asked, connection.receive, connection.send))
+    assert connection.got.status == 413
 
 
 def test_a_length_may_begin_with_more_zeros_than_python_converts() -> None:

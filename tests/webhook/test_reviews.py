@@ -9,13 +9,13 @@ from structlog.testing import capture_logs
 
 from authsvc import metrics, tallies
 from authsvc.webhook.reviews import Answer, ClientCheck, Endpoint, failure
-from tests.webhook.carriers import CARRIERS, Carrier, by_asgi, by_wsgi
+from tests.webhook.carriers import CARRIERS, Carrier, RefusesTooLarge, by_asgi, by_wsgi
 
 API_SERVER = ClientCheck(required=True, allowed_names=frozenset({"kube-apiserver"}))
 ANYBODY = ClientCheck()
 
 
-class Echo:
+class Echo(RefusesTooLarge):
     """Answers with what it was asked, promptly or not; fails where it is told to."""
 
     def __init__(self, *, nowait: bool = True, fault: Exception | None = None) -> None:

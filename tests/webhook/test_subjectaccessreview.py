@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
 import pytest
@@ -13,7 +15,8 @@ from structlog.testing import capture_logs
 from authsvc.errors import NotReadyError
 from authsvc.interfaces import Attributes, Authorizer, Decision, Effect
 from authsvc.webhook.decisionlog import DecisionLog
-from authsvc.webhook.subjectaccessreview import SubjectAccessReviewHandler
+from authsvc.webhook.reviews import BEGINNING, Answer
+from authsvc.webhook.subjectaccessreview import LARGE, SubjectAccessReviewHandler
 
 VERSIONS = ["authorization.k8s.io/v1", "authorization.k8s.io/v1beta1"]
 
@@ -138,3 +141,66 @@ def test_whatever_the_spec_holds_it_is_answered_without_a_crash(spec: dict[str, 
     answer = handler().handle(body)
     assert answer.status in {200, 400}
     assert not (b'"allowed":true' in answer.body and spec.get("user") != "alice")
+
+
+def asking_for(size: int, version: str = VERSIONS[0]) -> bytes:
+    """Return a review as an API server writes it, with a label selector of about ``size`` bytes."""
+    requirement = b'{"key":"a","operator":"DoesNotExist"}'
+    return (
+        b'{"kind":"SubjectAccessReview","apiVersion":"%s","metadata":{},"spec":'
+        b'{"resourceAttributes":{"namespace":"prod","verb":"get","resource":"secrets",'
+        b'"labelSelector":{"requirements":[%s]}},"user":"alice","groups":["g"]}}'
+    ) % (version.encode(), b",".join([requirement] * (size // len(requirement))))
+
+
+def is_denied(answer: Answer, version: str = VERSIONS[0]) -> bool:
+    got = json.loads(answer.body)
+    status = got["status"]
+    return answer.status == 200 and got["apiVersion"] == version and status["denied"] is True
+
+
+def test_a_large_review_is_decided_and_holds_up_no_other() -> None:
+    reviews = handler()
+    assert reviews.handle_nowait(asking_for(2 * LARGE)) is None
+    assert json.loads(reviews.handle(asking_for(2 * LARGE)).body)["status"]["allowed"] is True
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_large_reviews_that_cannot_be_decided_soon_are_denied(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("authsvc.webhook.subjectaccessreview._LARGE_WAIT_SECONDS", 0.01)
+    entered, may_go_on = threading.Event(), threading.Event()
+
+    class Waits(Says):
+        def authorize(self, attributes: Attributes) -> Decision:
+            entered.set()
+            assert may_go_on.wait(20)
+            return super().authorize(attributes)
+
+    reviews = handler(Waits())
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(reviews.handle, asking_for(2 * LARGE))
+        assert entered.wait(20)
+        assert is_denied(reviews.handle(asking_for(2 * LARGE, version)), version)
+        may_go_on.set()
+        assert json.loads(first.result().body)["status"]["allowed"] is True
+    assert is_denied(reviews.busy(asking_for(2 * LARGE, version)), version)
+    assert reviews.busy(review()).status == 503
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_asks_for_more_than_can_be_read_is_denied(version: str) -> None:
+    beginning = asking_for(4 * BEGINNING, version)[:BEGINNING]
+    assert is_denied(handler().too_large(beginning, 1000), version)
+    path = b'{"spec":{"nonResourceAttributes":{"path":"/' + b"x" * BEGINNING
+    assert is_denied(handler().too_large(path, 1000))
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [b" " * BEGINNING, review() + b" " * BEGINNING, b'{"kind":"TokenReview"', b"\xff"],
+    ids=["nothing", "a padded review", "another kind", "not UTF-8"],
+)
+def test_other_bodies_over_the_limit_are_refused(beginning: bytes) -> None:
+    assert handler().too_large(beginning, 1000).status == 413

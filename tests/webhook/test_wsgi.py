@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from authsvc.webhook.reviews import MAX_OTHER_BODY, Answer, ClientCheck, Endpoint
+from authsvc.webhook.reviews import (
+    BEGINNING,
+    MAX_DRAINED,
+    MAX_OTHER_BODY,
+    Answer,
+    ClientCheck,
+    Endpoint,
+)
 from authsvc.webhook.wsgi import (
     BEFORE_WAITING,
     CLIENT_IS_VERIFIED,
@@ -19,11 +26,12 @@ from authsvc.webhook.wsgi import (
     ReviewsWSGI,
     StartResponse,
 )
+from tests.webhook.carriers import DeniesTooLarge, RefusesTooLarge
 
 LIMIT = 100
 
 
-class Directory:
+class Directory(RefusesTooLarge):
     """A handler whose answers wait until they are let go; ``"now"`` is answered at once."""
 
     def __init__(self) -> None:
@@ -123,6 +131,32 @@ def test_a_body_without_a_length_is_read_where_the_server_ends_it() -> None:
     unannounced = {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}
     assert ask(application, b"now", more=unannounced) == 200
     assert ask(application, b"x" * (LIMIT + 1), more=unannounced) == 413
+
+
+class Denying(DeniesTooLarge, Directory):
+    """Answers what is too large."""
+
+
+@pytest.mark.parametrize("length", [str(10 * BEGINNING), ""], ids=["announced", "unannounced"])
+def test_a_body_over_the_limit_is_drained_for_an_answer(length: str) -> None:
+    body = BytesIO(b"x" * 10 * BEGINNING)
+    said = {"CONTENT_LENGTH": length, "wsgi.input": body, "wsgi.input_terminated": True}
+    assert ask(carrying(Denying()), more=said) == 200
+    assert body.tell() == 10 * BEGINNING
+
+
+def test_a_body_over_the_limit_is_not_drained_without_an_end() -> None:
+    class Endless:
+        taken = 0
+
+        def read(self, size: int) -> bytes:
+            self.taken += size
+            return b"x" * size
+
+    body = Endless()
+    said = {"CONTENT_LENGTH": str(2 * MAX_DRAINED), "wsgi.input": body}
+    assert ask(carrying(Denying()), more=said) == 200
+    assert body.taken == MAX_DRAINED
 
 
 def test_a_body_without_a_length_is_not_waited_for_where_nobody_ends_it() -> None:
