@@ -24,6 +24,7 @@ from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
 from authsvc.server.common import LINGER_SECONDS
+from authsvc.server.connections import Connections
 from authsvc.server.tls import FollowingContext
 from authsvc.webhook.asgi import PROBES_ONLY
 from authsvc.webhook.clientcert import names_of
@@ -54,17 +55,20 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
         """Take a connection, or close it where there are too many."""
         self._timer: asyncio.TimerHandle | None = None
         self.active = 0
-        if len(self.worker.connections) >= self.worker.cfg.worker_connections:
-            transport.abort()
-            self._refused = True
-            return
-        self._refused = False
-        self.worker.connections.add(self)
+        self.transport = transport
         application = self.app
         extensions: dict[str, Any] = {PROBES_ONLY: {}} if self._probes else {}
         connection = transport.get_extra_info("ssl_object")
+        names = None
         if connection is not None:
-            extensions["tls"] = {"client_cert_names": names_of(connection.getpeercert())}
+            names = names_of(connection.getpeercert())
+            extensions["tls"] = {"client_cert_names": names}
+        # Without TLS whoever is on loopback is as good as anybody.
+        anonymous = self._probes or (connection is not None and names is None)
+        self._refused = not self.worker.connections.admit(self, anonymous=anonymous)
+        if self._refused:
+            transport.abort()
+            return
 
         async def call(scope: Scope, receive: Receive, send: Send) -> None:
             self._cancel_timer()
@@ -99,6 +103,14 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
             else:
                 self._task.add_done_callback(self._let_go)
 
+    def close(self) -> None:
+        """Close the connection, once all is sent."""
+        self.transport.close()
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self.transport.abort()
+
     def _let_go(self, *_: object) -> None:
         """Leave no cycle behind: only a full collection would find it, and those are rare."""
         self.app = self.transport = self.writer = None
@@ -132,7 +144,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self.connections: set[Protocol] = set()
+        self.connections = Connections(self.cfg.worker_connections)
         self.header_timeout = 0.0
         self.stop_timeout = 0.0
         self.draining = False
@@ -191,12 +203,12 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
             self._drain()
             await asyncio.sleep(LINGER_SECONDS)
         while not self._quick_shutdown and self.loop.time() < self._stop_by:
-            for connection in tuple(self.connections):
+            for connection in self.connections:
                 if not connection.active:
-                    connection.transport.close()
+                    connection.close()
             if not self.connections:
                 break
             await asyncio.sleep(_CHECK_SECONDS)
-        for connection in tuple(self.connections):
-            connection.transport.abort()
+        for connection in self.connections:
+            connection.abort()
         await super()._shutdown()

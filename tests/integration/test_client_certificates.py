@@ -1,8 +1,9 @@
-"""CASE 3: who may ask, and what everybody may ask."""
+"""Who may ask, and what everybody may ask."""
 
 from __future__ import annotations
 
 import ssl
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,6 @@ from tests.parts.authsvc_server import (
 )
 from tests.parts.certificates import Authority
 
-MIB = 1024 * 1024
 both_endpoints = pytest.mark.parametrize("path", ENDPOINTS)
 
 
@@ -99,6 +99,21 @@ def test_probes_have_a_listener_of_their_own_where_configured(start_authsvc: Sta
             if answer.headers["Connection"] == "close":
                 break
     assert server.get("/livez").status == 200
+
+
+def test_those_without_a_certificate_do_not_keep_out_the_api_server(
+    start_authsvc: StartAuthsvc,
+) -> None:
+    server = start_authsvc(settings={"server": {"workers": 1, "maxConnections": 20}})
+    with ExitStack() as stack:
+        strangers = [stack.enter_context(server.connect()) for _ in range(30)]
+        for each in strangers[-2:]:
+            assert each.request("GET", "/livez").status == 200
+        assert strangers[0].is_closed_by_server()
+
+        callers = [stack.enter_context(server.connect_as_api_server()) for _ in range(20)]
+        for caller in callers:
+            assert caller.post("/authorize", access_review(PODS)).status == 200
 
 
 def test_a_header_that_names_a_client_is_no_client_certificate(

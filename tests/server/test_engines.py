@@ -54,6 +54,16 @@ def test_a_body_without_a_length_is_read_and_one_that_is_too_large_is_not(server
         assert connection.receive().status == 413
 
 
+def test_what_asks_for_more_than_can_be_read_is_denied_to_who_sends_it_all(
+    server: Served,
+) -> None:
+    requirements = [{"key": "a", "operator": "DoesNotExist"}] * 100_000
+    asked = {"verb": "list", "resource": "secrets", "labelSelector": {"requirements": requirements}}
+    status = server.authorize({"resourceAttributes": asked, "user": "alice"})
+    assert status["denied"] is True
+    assert grants_all(server)
+
+
 def test_the_probes_port_answers_probes_and_nothing_else(server: Served) -> None:
     assert grants_all(server)
     assert server.probe("/livez") == "ok"

@@ -12,6 +12,7 @@ import uvloop
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
+from authsvc.server.connections import Connections
 from authsvc.server.worker import Protocol
 from tests.benchmarks import hello
 
@@ -66,7 +67,7 @@ def _worker(loop: asyncio.AbstractEventLoop) -> Any:
         nr_conns=0,
         alive=True,
         max_requests=10**9,
-        connections=set(),
+        connections=Connections(1000),
         header_timeout=10.0,
         draining=False,
     )
