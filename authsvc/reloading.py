@@ -23,7 +23,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from authsvc import metrics
+from authsvc import memory, metrics
 from authsvc.background import Background
 from authsvc.errors import AuthsvcError, NotReadyError
 
@@ -147,6 +147,7 @@ class Reloading(Generic[T]):
                 _log.error("reload_crashed", part=self.part, exc_info=True)
                 return False
             self._take(value)
+        memory.give_back()
         return True
 
     def start(self) -> None:
