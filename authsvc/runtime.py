@@ -64,6 +64,7 @@ class Runtime:
             certificates.following(server.tls, server.engine) if server.tls else None
         )
         self.decisions = DecisionLog(self.configuration.logging.decisions)
+        self.decisions.check()
         self._publisher = Publisher()
 
     @property
@@ -125,8 +126,15 @@ class Runtime:
             each.poll()
 
     def checks(self) -> Sequence[Check]:
-        """Return the state of every part that is made from files."""
-        return [Check(each.part, each.generation > 0, self._detail(each)) for each in self._files()]
+        """Return the state of every part that is made from files, and of a log that fails."""
+        parts = [
+            Check(each.part, each.generation > 0, self._detail(each)) for each in self._files()
+        ]
+        if self.decisions.problem:
+            parts.append(
+                Check("decision-log", ready=True, detail=f"{self.decisions.problem}, lines wait")
+            )
+        return parts
 
     def warnings(self) -> Sequence[str]:
         """Return what works now but will stop working, or may surprise."""
@@ -160,4 +168,4 @@ class Runtime:
         before.retire()
         now, then = self.service.configuration, self.configuration
         if (now.server, now.logging) != (then.server, then.logging):
-            _log.warning("server_or_logging_settings_changed_restart_to_use_them")
+            _log.warning("server_or_logging_settings_changed_reload_to_use_them")

@@ -22,6 +22,7 @@ import structlog
 
 from authsvc import metrics
 from authsvc.api.authorization import Spec, SubjectAccessReview
+from authsvc.errors import ConfigError, InvalidConfigurationError
 from authsvc.interfaces import Decision, Identity
 
 _log = structlog.get_logger()
@@ -77,16 +78,18 @@ class DecisionLog:
     """Writes decisions to ``stdout``, to a file, or nowhere (``off``).
 
     While the target can not be written to, lines wait; those that find
-    ``max_waiting_bytes`` waiting before them are lost, and counted.
+    ``max_waiting_bytes`` waiting before them are lost, and counted. ``problem`` says
+    meanwhile what is wrong.
     """
 
     def __init__(self, target: str | Path, *, max_waiting_bytes: int = MAX_WAITING_BYTES) -> None:
         self._off = target == "off"
         self._path = target if isinstance(target, Path) else None
+        self._name = str(target)
         self._fd: int | None = None
         self._inode: tuple[int, int] | None = None
         self._checked = 0.0
-        self._failing = False
+        self.problem: str | None = None
         self._lock = threading.Lock()
         self._waiting = bytearray()
         self._max_waiting_bytes = max_waiting_bytes
@@ -144,6 +147,23 @@ class DecisionLog:
             record.audiences = identity.audiences
         self._append(record)
 
+    def check(self) -> None:
+        """See whether the file could be written, without making it.
+
+        Raises:
+            InvalidConfigurationError: it could not.
+        """
+        path = self._path
+        if path is None:
+            return
+        if path.is_dir():
+            reason = "is a directory"
+        elif not os.access(path if path.exists() else path.parent, os.W_OK, effective_ids=True):
+            reason = "cannot be written"
+        else:
+            return
+        raise InvalidConfigurationError([ConfigError("logging.decisions", f"{path}: {reason}")])
+
     def start(self) -> None:
         """Start the thread that writes, once per process."""
         if self._off or self._thread is not None:
@@ -194,7 +214,7 @@ class DecisionLog:
         return f"{prefix}.{int((now - second) * 1000):03d}Z"
 
     def _write_until_stopped(self) -> None:
-        while not self._stop.wait(_RETRY_SECONDS if self._failing else _FLUSH_SECONDS):
+        while not self._stop.wait(_RETRY_SECONDS if self.problem else _FLUSH_SECONDS):
             self._flush()
         self._flush()
 
@@ -205,13 +225,13 @@ class DecisionLog:
                 written = os.write(self._descriptor(), self._piece())
                 self._unwritten = self._unwritten[written:]
         except OSError as error:
-            if not self._failing:
-                _log.error("decision_log_failed_lines_wait", error=error.strerror)
-            self._failing = True
+            if not self.problem:
+                _log.error("decision_log_failed_lines_wait", error=error.strerror, file=self._name)
+            self.problem = f"{self._name}: {error.strerror}"
         else:
-            if self._failing:
-                _log.info("decision_log_works_again")
-            self._failing = False
+            if self.problem:
+                _log.info("decision_log_works_again", file=self._name)
+            self.problem = None
 
     def _take(self) -> bool:
         """Take all lines that wait."""

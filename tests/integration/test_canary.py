@@ -1,4 +1,4 @@
-"""CASE 5: no secret in any log at the most verbose level, in an error, a metric or a traceback."""
+"""No secret in any log at the most verbose level, in an error, a metric or a traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CASE 4: whatever is sent, never a 5xx, never a crash, never a yes that was not asked for."""
+"""Whatever is sent, never a 5xx, never a crash, never a yes that was not asked for."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from authsvc import metrics
 from authsvc.api import authorization
+from authsvc.errors import InvalidConfigurationError
 from authsvc.interfaces import Decision, Effect, Identity, UserInfo
 from authsvc.webhook import decisionlog
 from authsvc.webhook.decisionlog import DecisionLog
@@ -230,9 +231,11 @@ def test_what_a_full_disk_refused_is_written_when_there_is_room_again(
         decisions.start()
         decisions.subject_access_review(review("first"), ALLOW, 0)
         eventually(lambda: logged, "the failure is said")
+        assert decisions.problem == f"{file}: No space left on device"
         decisions.subject_access_review(review("second"), ALLOW, 0)
         file.unlink()
         eventually(lambda: len(logged) == 2, "it works again")
+        eventually(lambda: decisions.problem is None, "nothing is wrong any more")
         decisions.close()
     assert [line["event"] for line in logged][1] == "decision_log_works_again"
     assert [line["spec"]["user"] for line in lines_of(file)] == ["first", "second"]
@@ -245,6 +248,17 @@ def test_a_folder_that_is_not_there_costs_no_review(tmp_path: Path) -> None:
         decisions.subject_access_review(review(), ALLOW, 0)
         decisions.close()
     assert logged[0]["error"] == "No such file or directory"
+    assert logged[0]["file"] == str(tmp_path / "none" / "decisions.jsonl")
+
+
+def test_a_file_that_cannot_be_written_is_known_before_the_first_line(tmp_path: Path) -> None:
+    DecisionLog("stdout").check()
+    DecisionLog(tmp_path / "new.jsonl").check()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InvalidConfigurationError, match=r"logging\.decisions: .*: is a directory"):
+        DecisionLog(tmp_path).check()
+    with pytest.raises(InvalidConfigurationError, match="cannot be written"):
+        DecisionLog(tmp_path / "none" / "decisions.jsonl").check()
 
 
 def test_a_reader_that_does_not_read_holds_up_neither_reviews_nor_the_end(
