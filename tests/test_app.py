@@ -137,16 +137,20 @@ def test_the_parts_that_live_in_files_are_listed(application: Application) -> No
     assert names == ["configuration", "authenticator/tokens", "policy"]
 
 
+def running_threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.is_alive()}
+
+
 def test_nothing_runs_before_the_start_and_nothing_after_the_close(folder: Path) -> None:
-    before = set(threading.enumerate())
+    before = running_threads()
     application = create_app(configure(folder, "tokens"))
-    assert set(threading.enumerate()) <= before
+    assert running_threads() <= before
     application.runtime.start()
     application.runtime.start()
-    assert set(threading.enumerate()) > before
+    assert running_threads() - before
     application.runtime.close()
     application.runtime.close()
-    eventually(lambda: set(threading.enumerate()) <= before, "its threads have ended")
+    eventually(lambda: running_threads() <= before, "its threads have ended")
 
 
 def test_a_master_that_never_started_has_nothing_to_close(folder: Path) -> None:
