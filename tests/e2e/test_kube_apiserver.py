@@ -7,6 +7,8 @@ import ssl
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
+from http.client import HTTPSConnection
 from urllib.parse import urlsplit
 
 import pytest
@@ -101,6 +103,25 @@ def test_a_deny_is_told_with_its_row_and_overrides_rbac(cluster: Cluster) -> Non
     assert pods.code == 0, pods.err
     assert "Forbidden" in secrets.err
     assert "team.csv:2" in secrets.err
+
+
+@pytest.mark.parametrize("terms", [4_000, 100_000], ids=["large", "too large to read"])
+def test_a_deny_binds_whatever_the_length_of_a_selector(cluster: Cluster, terms: int) -> None:
+    url = urlsplit(cluster.url)
+    selector = ",".join(["!a"] * terms)
+    context = ssl.create_default_context(cafile=cluster.ca)
+    connection = HTTPSConnection(url.hostname or "", url.port, context=context, timeout=60)
+    with closing(connection):
+        connection.request(
+            "GET",
+            f"/api/v1/namespaces/team-a/secrets?labelSelector={selector}",
+            headers={"Authorization": "Bearer intern-token"},
+        )
+        answer = connection.getresponse()
+        message = json.loads(answer.read())["message"]
+
+    assert answer.status == 403, message
+    assert ("team.csv:2" if terms < 10_000 else "what is asked is over") in message
 
 
 def test_what_the_policy_does_not_know_is_left_to_rbac(cluster: Cluster) -> None:
