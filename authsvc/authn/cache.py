@@ -14,6 +14,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from enum import Enum
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -23,11 +24,10 @@ from authsvc.interfaces import Identity, TokenAuthenticator
 from authsvc.tallies import Tally
 
 
-class Miss:
-    """Says that the cache does not know, which None (nobody's token) can not say."""
+class Miss(Enum):
+    """Says that the cache does not know, which None (nobody's token) cannot say."""
 
-
-MISS = Miss()
+    MISS = "miss"
 
 _HIT = Tally(metrics.TOKEN_CACHE.labels("hit"))
 _MISSED = Tally(metrics.TOKEN_CACHE.labels("miss"))
@@ -83,11 +83,11 @@ class CachedTokenAuthenticator:
         self._flights: dict[Hashable, _Flight] = {}
 
     def peek(self, token: str, audiences: Sequence[str]) -> Identity | Miss | None:
-        """Return what is remembered of the token, or MISS; never asks and never waits."""
+        """Return what is remembered of the token, or a `Miss`; never asks and never waits."""
         key = self._key_of(token, audiences)
         with self._lock:
             found = self._find(key)
-        if found is not MISS:
+        if found is not Miss.MISS:
             _HIT.inc()
         return found
 
@@ -96,7 +96,7 @@ class CachedTokenAuthenticator:
         key = self._key_of(token, audiences)
         with self._lock:
             found = self._find(key)
-            if not isinstance(found, Miss):
+            if found is not Miss.MISS:
                 _HIT.inc()
                 return found
             flight = self._flights.get(key)
@@ -141,7 +141,7 @@ class CachedTokenAuthenticator:
     def _find(self, key: Hashable) -> Identity | Miss | None:
         entry = self._entries.get(key)
         if entry is None:
-            return MISS
+            return Miss.MISS
         identity = entry.identity
         if (
             self._clock() >= entry.until
@@ -149,7 +149,7 @@ class CachedTokenAuthenticator:
             or (identity is not None and self._withdrawn(identity))
         ):
             del self._entries[key]
-            return MISS
+            return Miss.MISS
         self._entries.move_to_end(key)
         return identity
 
