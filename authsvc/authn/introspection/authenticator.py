@@ -72,7 +72,7 @@ class IntrospectionAuthenticator(ProviderAuthenticator):
     def _authenticate(self, token: str, audiences: Sequence[str], report: Report) -> Identity:
         deadline = self._http.deadline()
         claims = self._introspect(token, deadline)
-        if claims.get("active") is not True:
+        if not claims["active"]:
             raise Refused("active", "the provider says that the token is not active")
         report("active", "the provider says so")
         self._check_type(claims)
@@ -98,7 +98,12 @@ class IntrospectionAuthenticator(ProviderAuthenticator):
         )
         if response.status == 401:
             raise BackendError(f"{response.url}: the provider refuses authsvc as its client")
-        return _document(response)
+        answer = _document(response)
+        if not isinstance(answer.get("active"), bool):
+            # RFC 7662 2.2: required, a boolean. Without it this is no verdict
+            # (a gateway's own JSON, say), and must not be remembered as one.
+            raise BackendError(f"{response.url}: the answer has no boolean active (RFC 7662 2.2)")
+        return answer
 
     def _check_type(self, claims: Mapping[str, Any]) -> None:
         # Introspection knows refresh tokens too (RFC 7662 2.1), which are no
