@@ -106,14 +106,6 @@ class StaticPasswordAuthenticator:
         entry = self.table.current.get(username)
         return None if entry is None else entry.user
 
-    def start(self) -> None:
-        """Follow the file."""
-        self.table.start()
-
-    def close(self) -> None:
-        """Stop following the file."""
-        self.table.close()
-
 
 def hash_password(password: str) -> ScryptHash:
     """Return the hash of a password under a salt of its own."""

@@ -13,7 +13,7 @@ import binascii
 import json
 import re
 from enum import Enum
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 # RFC 6750 2.1 (b64token). What has other characters is no bearer token at all.
 _BEARER = re.compile(r"[A-Za-z0-9\-._~+/]+=*", re.ASCII)
@@ -44,15 +44,6 @@ class Route(NamedTuple):
 
     takes: bool
     reason: str
-
-
-@runtime_checkable
-class Routing(Protocol):
-    """An authenticator that says by the shape of a token whether it would look at it."""
-
-    def route(self, token: str) -> Route:
-        """Say whether the token is meant for this authenticator's provider; asks nobody."""
-        ...
 
 
 def shape_of(token: str) -> Shape:
