@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from authsvc import metrics
 from authsvc.attempts import AttemptCounter
 from authsvc.authn import oauth
+from authsvc.authn.audiences import AudienceTokenAuthenticator
 from authsvc.authn.cache import CachedTokenAuthenticator
 from authsvc.authn.enrichment import EnrichedTokenAuthenticator, EnrichmentSettings
-from authsvc.authn.guard import AudienceTokenAuthenticator, GuardedTokenAuthenticator
+from authsvc.authn.guard import GuardedTokenAuthenticator
 from authsvc.authn.ldap.settings import LDAPSettings
 from authsvc.authn.passwords import StaticPasswordAuthenticator, StaticPasswordsSettings
 from authsvc.authn.static import StaticTokenAuthenticator, StaticTokensSettings
@@ -75,12 +76,12 @@ class Provider(NamedTuple):
 class Service(NamedTuple):
     """What one configuration means. ``files`` are what it follows by itself.
 
-    ``chain``: the token authenticators by name, one by one; reviews ask
-    ``tokens``, which is all of them behind the guard and the cache.
+    ``chain``: all token authenticators as one, with what guards and binds
+    them; reviews ask ``tokens``, which is the chain behind the cache.
     """
 
     configuration: Configuration
-    chain: tuple[tuple[str, TokenAuthenticator], ...]
+    chain: TokenAuthenticator
     tokens: CachedTokenAuthenticator
     authorizer: Authorizer
     issuer: Issuer | None
@@ -115,7 +116,7 @@ def build(configuration: Configuration) -> Service:
     """Make a service of a configuration; loads every file it names.
 
     Raises:
-        InvalidConfigurationError, InvalidPolicyError: a file can not be used.
+        InvalidConfigurationError, InvalidPolicyError: a file cannot be used.
     """
     store = None if configuration.store is None else open_store(configuration.store)
     attempts = attempt_counter(configuration.authentication.password_attempts, store)
@@ -142,10 +143,11 @@ def build(configuration: Configuration) -> Service:
         parts.append(store)
     files = (*of_identities, *policy)
     _load_all(files)
+    chain = _chain(configuration.authentication, providers)
     return Service(
         configuration,
-        tuple((each.name, each.authenticator) for each in providers if each.authenticator),
-        _tokens(configuration.authentication, providers, of_identities, issuing),
+        chain,
+        _cached(chain, configuration.authentication, of_identities, issuing),
         authorizer,
         issuing and issuing.issuer,
         tuple(parts),
@@ -176,12 +178,7 @@ def _issuing(
     return issuing.put_together(settings, store, people, tokens)
 
 
-def _tokens(
-    settings: AuthenticationSettings,
-    providers: Sequence[Provider],
-    files: Sequence[Reloading[Any]],
-    issuing: Issuing | None,
-) -> CachedTokenAuthenticator:
+def _chain(settings: AuthenticationSettings, providers: Sequence[Provider]) -> TokenAuthenticator:
     guarded = [
         (provider.name, GuardedTokenAuthenticator(provider.authenticator, provider.name))
         for provider in providers
@@ -190,6 +187,15 @@ def _tokens(
     chain: TokenAuthenticator = UnionTokenAuthenticator(guarded)
     if settings.audiences:
         chain = AudienceTokenAuthenticator(chain, settings.audiences)
+    return chain
+
+
+def _cached(
+    chain: TokenAuthenticator,
+    settings: AuthenticationSettings,
+    files: Sequence[Reloading[Any]],
+    issuing: Issuing | None,
+) -> CachedTokenAuthenticator:
     return CachedTokenAuthenticator(
         chain,
         ttl=settings.cache.ttl,

@@ -29,6 +29,7 @@ class Miss(Enum):
 
     MISS = "miss"
 
+
 _HIT = Tally(metrics.TOKEN_CACHE.labels("hit"))
 _MISSED = Tally(metrics.TOKEN_CACHE.labels("miss"))
 _JOINED = Tally(metrics.TOKEN_CACHE.labels("joined"))

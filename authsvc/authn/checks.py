@@ -3,7 +3,9 @@
 The authenticators of tokens that others issued are a list of such checks. A
 TokenReview needs the outcome alone; `authsvc token explain` wants every step.
 Both walk the same code: a check that passes is reported, one that fails raises
-Refused, which never leaves this package.
+Refused, which never leaves this package. What is wrapped round authenticators
+(`guard`, `audiences`, `union`) explains itself too, so that an explanation ends
+as a review would.
 """
 
 from __future__ import annotations
@@ -13,14 +15,28 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import structlog
 
-from authsvc.authn.routing import Route
-from authsvc.errors import BackendError
-from authsvc.interfaces import Identity
+from authsvc.errors import BackendError, NotReadyError
+from authsvc.interfaces import Identity, TokenAuthenticator
 
 _log = structlog.get_logger()
 
+ROUTE = "route"
+"""The first check of an authenticator: whether it looks at the token at all."""
+
 Report = Callable[[str, str], None]
 """Is told the name of a check that passed, and what was seen."""
+
+
+class Check(NamedTuple):
+    """One step of an explanation; ``passed`` None where the step could not be made.
+
+    ``authenticator`` is whose step it is, where there are several.
+    """
+
+    name: str
+    passed: bool | None
+    detail: str
+    authenticator: str = ""
 
 
 class Refused(Exception):  # noqa: N818  a verdict, not an error
@@ -31,36 +47,50 @@ class Refused(Exception):  # noqa: N818  a verdict, not an error
         self.check = check
         self.reason = reason
 
-
-class Check(NamedTuple):
-    """One step of an explanation; ``passed`` None where the step could not be made."""
-
-    name: str
-    passed: bool | None
-    detail: str
+    def as_check(self) -> Check:
+        """Return it as the last step of an explanation."""
+        return Check(self.check, False, self.reason)
 
 
 class Explanation(NamedTuple):
-    """All steps, and whose token it is where they all passed."""
+    """All steps, whose token it is, and which authenticator said so, where there are several."""
 
     checks: tuple[Check, ...]
     identity: Identity | None
+    authenticator: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is no verdict: nobody knows the token, and somebody could not answer."""
+        return self.identity is None and any(check.passed is None for check in self.checks)
 
 
 @runtime_checkable
 class Explaining(Protocol):
     """An authenticator that can say why it takes or refuses a token."""
 
-    def route(self, token: str) -> Route:
-        """Say whether the token is meant for this authenticator's provider; asks nobody."""
-        ...
-
     def explain(self, token: str, audiences: Sequence[str]) -> Explanation:
         """Authenticate the token and tell each step; asks whom a TokenReview would ask."""
         ...
 
 
-def _unreported(check: str, detail: str) -> None:
+def explain(authenticator: TokenAuthenticator, token: str, audiences: Sequence[str]) -> Explanation:
+    """Authenticate the token and tell each step; of one that cannot explain, the outcome alone."""
+    if isinstance(authenticator, Explaining):
+        return authenticator.explain(token, audiences)
+
+    def steps(report: Report) -> Identity:
+        report(ROUTE, "it looks at every token")
+        identity = authenticator.authenticate_token(token, audiences)
+        if identity is None:
+            raise Refused("token", "it does not know it")
+        report("token", "it knows it")
+        return identity
+
+    return explanation(steps)
+
+
+def unreported(check: str, detail: str) -> None:
     """Nobody asked."""
 
 
@@ -71,7 +101,7 @@ def verdict(authenticator: str, steps: Callable[[Report], Identity]) -> Identity
         BackendError: a step could not be made.
     """
     try:
-        return steps(_unreported)
+        return steps(unreported)
     except Refused as refused:
         _log.info(
             "token_refused",
@@ -93,29 +123,9 @@ def explanation(steps: Callable[[Report], Identity]) -> Explanation:
     try:
         identity = steps(report)
     except Refused as refused:
-        checks.append(Check(refused.check, False, refused.reason))
-    except BackendError as error:
+        checks.append(refused.as_check())
+    except (BackendError, NotReadyError) as error:
         checks.append(Check("provider", None, str(error)))
+    except Exception as error:  # noqa: BLE001  a fault of ours; its text may quote the token
+        checks.append(Check("provider", None, f"{type(error).__name__}: a fault of authsvc"))
     return Explanation(tuple(checks), identity)
-
-
-def bound_audiences(
-    asked: Sequence[str], vouched: Sequence[str], report: Report
-) -> tuple[str, ...]:
-    """Return those of the asked audiences that an authenticator vouches for.
-
-    A provider's tokens name audiences of the provider's own (a client, an
-    API), which its authenticator has checked by now; what an API server asks
-    for are names of the API server. So an authenticator says by configuration
-    for which of those its tokens are good (``vouched``). Where it does not, it
-    has no say in audiences and names none: the API server then takes the answer
-    for its own alone (``implicitAuds`` in k8s.io/apiserver's token webhook), so
-    a review for another audience, such as a component's, does not succeed.
-    """
-    if not asked or not vouched:
-        return ()
-    good = tuple(each for each in asked if each in vouched)
-    if not good:
-        raise Refused("API audiences", f"asked for {list(asked)}, good for {list(vouched)}")
-    report("API audiences", f"good for {list(good)}")
-    return good

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from enum import Enum
 
 from authsvc.authn.checks import (
-    Check,
-    Explaining,
     Explanation,
     Refused,
     Report,
+    explain,
     explanation,
     verdict,
 )
-from authsvc.authn.routing import Route
 from authsvc.interfaces import Identity, TokenAuthenticator, UserLookup
 
 
@@ -67,20 +65,9 @@ class EnrichedTokenAuthenticator:
             return None
         return verdict(self._name, lambda report: self._enrich(identity, report))
 
-    def route(self, token: str) -> Route:
-        """Take what the authenticator of tokens takes."""
-        if isinstance(self._authenticator, Explaining):
-            return self._authenticator.route(token)
-        return Route(True, "it looks at every token")
-
     def explain(self, token: str, audiences: Sequence[str]) -> Explanation:
         """Authenticate the token and tell each step."""
-        inner = self._authenticator
-        if isinstance(inner, Explaining):
-            before = inner.explain(token, audiences)
-        else:
-            identity = inner.authenticate_token(token, audiences)
-            before = Explanation((Check("token", identity is not None, ""),), identity)
+        before = explain(self._authenticator, token, audiences)
         known = before.identity
         if known is None:
             return before

@@ -15,12 +15,14 @@ from collections.abc import Sequence
 
 import structlog
 
+from authsvc.authn.checks import Check, Explanation, explain
 from authsvc.interfaces import Identity, TokenAuthenticator, UserInfo
 
 MAX_TOKEN_BYTES = 16 * 1024
 
 _RESERVED = ("system:", "kubeadm:")
 _DOMAINS = ("k8s.io", "kubernetes.io")
+_NAMES = "system: names"  # the check, as an explanation calls it
 
 _log = structlog.get_logger()
 
@@ -99,7 +101,7 @@ class GuardedTokenAuthenticator:
 
     def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:
         """Return whose token this is, unless that may not be said."""
-        if not token or len(token.encode("utf-8", "surrogatepass")) > MAX_TOKEN_BYTES:
+        if _token_fault(token):
             return None
         identity = self._authenticator.authenticate_token(token, audiences)
         if identity is None:
@@ -107,27 +109,35 @@ class GuardedTokenAuthenticator:
         user = guard_user(identity.user, self._name)
         return None if user is None else identity._replace(user=user)
 
+    def explain(self, token: str, audiences: Sequence[str]) -> Explanation:
+        """Authenticate the token and tell each step, and what of the user remains."""
+        if fault := _token_fault(token):
+            return Explanation((Check("token", False, fault),), None)
+        told = explain(self._authenticator, token, audiences)
+        if told.identity is None:
+            return told
+        before = told.identity.user
+        after = guard_user(before, self._name)
+        if after is None:
+            why = f"{before.username!r} is empty, the control plane's or no text"
+            return told._replace(checks=(*told.checks, Check(_NAMES, False, why)), identity=None)
+        checks = tuple(
+            Check(_NAMES, True, f"dropped {what} {', '.join(sorted(dropped))}")
+            for what, dropped in (
+                ("the groups", {group for group in before.groups if is_reserved(group)}),
+                ("the extra keys", before.extra.keys() - after.extra.keys()),
+            )
+            if dropped
+        )
+        return told._replace(
+            checks=told.checks + checks, identity=told.identity._replace(user=after)
+        )
 
-class AudienceTokenAuthenticator:
-    """Binds all authenticators to the audiences that this service vouches for.
 
-    Without any configured the service has no say in audiences: it leaves
-    ``status.audiences`` to the authenticators, and absent it means the API
-    server's own.
-    """
-
-    def __init__(self, authenticator: TokenAuthenticator, audiences: Sequence[str]) -> None:
-        self._authenticator = authenticator
-        self._audiences = frozenset(audiences)
-
-    def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:
-        """Return whose token this is, for those of the audiences that are ours."""
-        if not audiences:
-            return self._authenticator.authenticate_token(token, ())
-        ours = tuple(audience for audience in audiences if audience in self._audiences)
-        if not ours:
-            return None
-        identity = self._authenticator.authenticate_token(token, ours)
-        if identity is None:
-            return None
-        return identity._replace(audiences=identity.audiences or ours)
+def _token_fault(token: str) -> str | None:
+    """Say why a token can be nobody's, None where it may be somebody's."""
+    if not token:
+        return "it is empty"
+    if len(token.encode("utf-8", "surrogatepass")) > MAX_TOKEN_BYTES:
+        return f"it is longer than {MAX_TOKEN_BYTES} bytes"
+    return None

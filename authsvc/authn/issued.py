@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from authsvc.authn.checks import ROUTE, Explanation, Refused, Report, explanation, unreported
 from authsvc.authn.directories import Directories
-from authsvc.authn.routing import Route, route_issuer
+from authsvc.authn.routing import route_issuer
 from authsvc.interfaces import Identity
 from authsvc.issuer.revocations import Revocations
 from authsvc.issuer.tokens import AccessToken, AccessTokens
@@ -45,29 +46,51 @@ class IssuedTokenAuthenticator:
         Raises:
             BackendError: the directory cannot answer, or the revocations were never read.
         """
-        access = self._tokens.verify(token)
-        if access is None or access.session_id in self._revocations:
+        try:
+            return self._authenticate(token, audiences, unreported)
+        except Refused:
             return None
-        meant_for = tuple(each for each in audiences if each == access.audience)
-        if not meant_for and access.audience != self._audience:
-            return None
-        return self._identify(access, meant_for)
+
+    def explain(self, token: str, audiences: Sequence[str]) -> Explanation:
+        """Authenticate the token and tell each step."""
+
+        def steps(report: Report) -> Identity:
+            route = route_issuer(token, self._tokens.issuer)
+            if not route.takes:
+                raise Refused(ROUTE, route.reason)
+            report(ROUTE, route.reason)
+            return self._authenticate(token, audiences, report)
+
+        return explanation(steps)
 
     def is_revoked(self, identity: Identity) -> bool:
         """Say of an identity from here whether its session has ended since."""
         session = identity.user.extra.get(SESSION, ())
         return any(session_id in self._revocations for session_id in session)
 
-    def route(self, token: str) -> Route:
-        """Say by the issuer that a token names whether it is one of ours; verifies nothing."""
-        return route_issuer(token, self._tokens.issuer)
+    def _authenticate(self, token: str, audiences: Sequence[str], report: Report) -> Identity:
+        access = self._tokens.verify(token)
+        if access is None:
+            raise Refused("signature", "it is not ours, or not good now")
+        report("signature", "it is ours, and good now")
+        if access.session_id in self._revocations:
+            raise Refused("session", f"{access.session_id} was revoked")
+        report("session", access.session_id)
+        meant_for = tuple(each for each in audiences if each == access.audience)
+        if not meant_for and access.audience != self._audience:
+            raise Refused("audience", f"it is for {access.audience!r}, not {list(audiences)}")
+        report("audience", repr(access.audience))
+        return self._identify(access, meant_for, report)
 
-    def _identify(self, access: AccessToken, audiences: tuple[str, ...]) -> Identity | None:
+    def _identify(
+        self, access: AccessToken, audiences: tuple[str, ...], report: Report
+    ) -> Identity:
         user, expires_at = access.user, float(access.expires_at)
         if access.directory:
             fact = self._directories.lookup(access.directory, user.username)
             if fact.user is None:
-                return None
+                raise Refused("directory", f"{access.directory} does not know {user.username}")
+            report("directory", f"{access.directory} knows {user.username}")
             user, expires_at = fact.user, min(expires_at, fact.fresh_until)
         extra = {**user.extra, SESSION: (access.session_id,)}
         return Identity(user._replace(extra=extra), audiences, expires_at)

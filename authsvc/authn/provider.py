@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-from authsvc.authn.checks import Explanation, Report, explanation, verdict
+from authsvc.authn.checks import ROUTE, Explanation, Refused, Report, explanation, verdict
 from authsvc.authn.http import HTTPClient
 from authsvc.authn.http_settings import HTTPSettings
 from authsvc.authn.routing import Route
@@ -52,7 +52,15 @@ class ProviderAuthenticator(ABC):
 
     def explain(self, token: str, audiences: Sequence[str]) -> Explanation:
         """Authenticate the token and tell each step."""
-        return explanation(lambda report: self._authenticate(token, audiences, report))
+
+        def steps(report: Report) -> Identity:
+            route = self.route(token)
+            if not route.takes:
+                raise Refused(ROUTE, route.reason)
+            report(ROUTE, route.reason)
+            return self._authenticate(token, audiences, report)
+
+        return explanation(steps)
 
     def start(self) -> None:  # noqa: B027  most have nothing to start
         """Start what it runs; connections are opened as they are needed."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from authsvc.authn.checks import Check, Explanation, explain
 from authsvc.errors import BackendError, NotReadyError
 from authsvc.interfaces import Identity, TokenAuthenticator
 
@@ -41,3 +42,13 @@ class UnionTokenAuthenticator:
         if failed:
             raise BackendError(f"no answer from {', '.join(failed)}")
         return None
+
+    def explain(self, token: str, audiences: Sequence[str]) -> Explanation:
+        """Ask each authenticator in order and tell its steps, until one knows the token."""
+        checks: list[Check] = []
+        for name, authenticator in self._authenticators:
+            told = explain(authenticator, token, audiences)
+            checks += (check._replace(authenticator=name) for check in told.checks)
+            if told.identity is not None:
+                return Explanation(tuple(checks), told.identity, name)
+        return Explanation(tuple(checks), None)

@@ -95,6 +95,7 @@ def test_an_explanation_ends_with_what_the_directory_says() -> None:
         "directory",
         True,
         "ldap knows alice: a, oidc:b",
+        "",
     )
     assert gone.explain("good", ()).checks[-1].passed is False
     assert gone.explain("good", ()).identity is None

@@ -12,7 +12,6 @@ from structlog.testing import capture_logs
 
 from authsvc.authn.guard import (
     MAX_TOKEN_BYTES,
-    AudienceTokenAuthenticator,
     GuardedTokenAuthenticator,
     guard_user,
     is_reserved,
@@ -197,34 +196,19 @@ def test_who_may_not_be_named_is_nobody(answer: Identity | None) -> None:
         assert GuardedTokenAuthenticator(Says(answer)).authenticate_token("t", ()) is None
 
 
-class TestAudiences:
-    """The service vouches for ``b`` and ``c``."""
+def test_an_explanation_ends_as_the_guard_does() -> None:
+    user = UserInfo("alice", groups=("system:masters", "dev"), extra={"k8s.io/x": ("y",)})
 
-    @pytest.mark.parametrize(
-        ("asked", "answered", "audiences"),
-        [
-            (("a", "b"), (), ("b",)),
-            (("c", "b"), (), ("c", "b")),
-            (("b", "c"), ("c",), ("c",)),
-            ((), (), ()),
-        ],
-        ids=["one of two", "both", "the token's own", "none asked"],
-    )
-    def test_an_answer_is_for_those_of_the_audiences_that_are_ours(
-        self, asked: tuple[str, ...], answered: tuple[str, ...], audiences: tuple[str, ...]
-    ) -> None:
-        provider = Says(Identity(UserInfo("alice"), answered))
-        bound = AudienceTokenAuthenticator(provider, ["b", "c"])
-        identity = bound.authenticate_token("t", asked)
-        assert identity is not None
-        assert identity.audiences == audiences
+    with capture_logs():
+        refused = GuardedTokenAuthenticator(Says(Identity(UserInfo("system:x")))).explain("t", ())
+        dropped = GuardedTokenAuthenticator(Says(Identity(user))).explain("t", ())
+        too_long = GuardedTokenAuthenticator(Says(Identity(user))).explain("x" * 20_000, ())
 
-    def test_the_provider_is_asked_for_ours_alone(self) -> None:
-        provider = Says(None)
-        AudienceTokenAuthenticator(provider, ["b"]).authenticate_token("t", ("a", "b"))
-        assert provider.asked == [("t", ("b",))]
-
-    def test_asked_for_others_alone_a_token_is_nobodys_and_no_back_end_is_asked(self) -> None:
-        provider = Says(Identity(UserInfo("alice")))
-        assert AudienceTokenAuthenticator(provider, ["b"]).authenticate_token("t", ("a",)) is None
-        assert provider.asked == []
+    assert refused.identity is None
+    assert refused.checks[-1][:2] == ("system: names", False)
+    assert dropped.identity == Identity(UserInfo("alice", groups=("dev",)))
+    assert [check.detail for check in dropped.checks[-2:]] == [
+        "dropped the groups system:masters",
+        "dropped the extra keys k8s.io/x",
+    ]
+    assert too_long.checks == (("token", False, "it is longer than 16384 bytes", ""),)

@@ -76,3 +76,39 @@ def test_what_failed_is_named_and_what_a_fault_quotes_is_not() -> None:
     assert [(line["event"], line["authenticator"]) for line in logged] == [
         ("authenticator_crashed", "corp")
     ]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [[], [None], [None, ALICE, BOB], [*FAILURES, ALICE], [None, *FAILURES]],
+    ids=["nobody", "unknown", "the first", "after failures", "a failure"],
+)
+def test_an_explanation_ends_as_the_answer_does(
+    answers: list[Identity | Exception | None],
+) -> None:
+    union = UnionTokenAuthenticator([(f"p{at}", Says(each)) for at, each in enumerate(answers)])
+    with capture_logs():
+        try:
+            answer: Identity | str | None = union.authenticate_token("token", ())
+        except BackendError:
+            answer = "failed"
+
+    told = union.explain("token", ())
+
+    assert ("failed" if told.failed else told.identity) == answer
+    assert told.authenticator == (f"p{answers.index(ALICE)}" if ALICE in answers else "")
+
+
+def test_an_explanation_tells_whose_steps_they_are_and_quotes_no_fault() -> None:
+    faulty, knowing = Says(ValueError("canary")), Says(ALICE)
+    union = UnionTokenAuthenticator([("corp", faulty), ("sso", knowing)])
+
+    told = union.explain("canary", ())
+
+    assert [(check.authenticator, check.name, check.passed) for check in told.checks] == [
+        ("corp", "route", True),
+        ("corp", "provider", None),
+        ("sso", "route", True),
+        ("sso", "token", True),
+    ]
+    assert "canary" not in str(told)

@@ -97,7 +97,9 @@ def test_a_refused_token_is_told_with_the_check_that_failed(
 
     assert status == 1
     assert reason in told
-    assert "tokens: looks at every token\n  NO  token: it does not know it\n" in told
+    assert (
+        "tokens: takes it, for it looks at every token\n  NO  token: it does not know it\n" in told
+    )
     assert told.endswith("refused: no authenticator knows the token\n")
 
 
@@ -142,11 +144,33 @@ def test_what_a_token_says_does_not_move_the_terminal(
     assert "\x1b" not in told
 
 
-@pytest.mark.parametrize("token", ["", "x" * 20_000])
-def test_what_can_be_no_token_is_a_usage_error(config: Path, token: str) -> None:
+def test_an_answer_is_for_the_audiences_that_the_service_vouches_for(tmp_path: Path) -> None:
+    config = configure(tmp_path, "https://sso.test")
+    document = yaml.safe_load(config.read_text(encoding="utf-8"))
+    document["authentication"]["audiences"] = ["https://kube"]
+    config.write_text(yaml.safe_dump(document), encoding="utf-8")
+
+    status, told = explain(config, "static-token", "--audience", "https://kube")
+    refused, why = explain(config, "static-token", "--audience", "https://not-ours")
+
+    assert status == 0
+    assert "  audiences: https://kube\n" in told
+    assert refused == 1
+    assert "  NO  API audiences: asked for ['https://not-ours'], good for ['https://kube']" in why
+    assert why.endswith("refused: no authenticator is asked\n")
+
+
+def test_what_is_too_long_for_a_token_is_nobodys(config: Path) -> None:
+    status, told = explain(config, "x" * 20_000)
+
+    assert status == 1
+    assert "tokens:\n  NO  token: it is longer than 16384 bytes\n" in told
+
+
+def test_an_empty_token_is_a_usage_error(config: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "authsvc", "token", "explain", "--config", config],
-        input=token,
+        input="",
         check=False,
         capture_output=True,
         text=True,

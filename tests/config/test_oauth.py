@@ -71,7 +71,7 @@ def test_each_example_makes_a_service(name: str, tmp_path: Path) -> None:
     service = build(load(file))
     service.close()
 
-    assert service.chain
+    assert service.configuration.authentication.authenticators
 
 
 def test_there_is_an_example_for_each_provider_of_the_readme() -> None:

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from authsvc.authn.checks import Refused, Report, bound_audiences
+from authsvc.authn.audiences import bound_audiences
+from authsvc.authn.checks import Refused, Report
 from authsvc.authn.claims import map_user
 from authsvc.authn.forge.api import ForgeAPI, text_at
 from authsvc.authn.forge.settings import GitHubSettings

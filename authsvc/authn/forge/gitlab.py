@@ -11,7 +11,8 @@ import re
 import time
 from collections.abc import Callable, Sequence
 
-from authsvc.authn.checks import Refused, Report, bound_audiences
+from authsvc.authn.audiences import bound_audiences
+from authsvc.authn.checks import Refused, Report
 from authsvc.authn.claims import map_user
 from authsvc.authn.forge.api import ForgeAPI, text_at
 from authsvc.authn.forge.settings import GitLabSettings

@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from authsvc.authn.checks import Refused, Report, bound_audiences
+from authsvc.authn.audiences import bound_audiences
+from authsvc.authn.checks import Refused, Report
 from authsvc.authn.claims import (
     ClaimMapping,
     ClaimRule,

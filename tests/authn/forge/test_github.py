@@ -303,6 +303,7 @@ def test_an_explanation_tells_why_an_outsider_is_refused(github: GitHubAuthentic
 
     assert told.identity is None
     assert [(check.name, check.passed) for check in told.checks] == [
+        ("route", True),
         ("user", True),
         ("organization", False),
     ]

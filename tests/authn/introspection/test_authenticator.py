@@ -191,6 +191,7 @@ def test_an_explanation_tells_each_step_and_no_secret(
     told = introspection.explain(opaque_token, ())
 
     assert [check.name for check in told.checks] == [
+        "route",
         "active",
         "audience",
         "expiry",

@@ -181,6 +181,24 @@ def test_a_refresh_token_is_no_bearer_token(house: House) -> None:
     assert _review(house, str(issued.refresh_token)) is None
 
 
-def test_a_token_is_routed_by_the_issuer_it_names(house: House) -> None:
-    assert house.authenticator.route(_log_in(house)).takes
-    assert not house.authenticator.route("opaque").takes
+def test_an_explanation_tells_each_step(house: House) -> None:
+    told = house.authenticator.explain(_log_in(house), ())
+
+    assert told.identity is not None
+    assert told.identity.user.username == "alice"
+    steps = ["route", "signature", "session", "audience", "directory"]
+    assert [check.name for check in told.checks] == steps
+
+
+def test_an_explanation_ends_at_the_step_that_refuses(house: House) -> None:
+    token = _log_in(house)
+    cut = house.authenticator.explain(token[:-4], ())
+    strange = house.authenticator.explain("opaque", ())
+    house.table.remove("alice")
+    house.clock.advance(60)
+    removed = house.authenticator.explain(token, ())
+
+    assert [each.identity for each in (cut, strange, removed)] == [None] * 3
+    assert [each.checks[-1].name for each in (cut, strange, removed)] == [
+        *("signature", "route", "directory")
+    ]

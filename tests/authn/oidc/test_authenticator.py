@@ -318,6 +318,7 @@ def test_an_explanation_tells_each_step_and_never_the_token(
 
     assert told.identity is not None
     assert [check.name for check in told.checks] == [
+        "route",
         "header",
         "type",
         "signature",
@@ -341,3 +342,12 @@ def test_an_explanation_ends_at_the_check_that_failed(
     assert told.checks[-1].passed is False
     assert told.checks[-1].name == "audience"
     assert "'elsewhere'" in told.checks[-1].detail
+
+
+def test_an_explanation_of_anothers_token_ends_with_the_route(
+    openid_provider: OpenIDProvider, oidc: OIDCAuthenticator
+) -> None:
+    told = oidc.explain(sign(openid_provider, iss="https://elsewhere.test"), ())
+
+    assert told.identity is None
+    assert [(check.name, check.passed) for check in told.checks] == [("route", False)]
