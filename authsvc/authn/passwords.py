@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import csv
 import hashlib
 import hmac
 import os
@@ -20,8 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from authsvc.attempts import AttemptCounter, counted, user_key
-from authsvc.authn.tables import Table, doubts
-from authsvc.errors import InvalidPolicyError, PolicyError
+from authsvc.authn.tables import Row, Table, parse_groups, read_table
 from authsvc.interfaces import UserInfo
 from authsvc.reloading import Reloading
 from authsvc.wholeness import whole
@@ -137,39 +135,17 @@ def read(file: Path) -> PasswordTable:
     Raises:
         InvalidPolicyError: every error of the file with its line; never with a hash.
     """
-    try:
-        text = file.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        message = (error.strerror or "").lower() if isinstance(error, OSError) else "not UTF-8"
-        raise InvalidPolicyError([PolicyError(str(file), 0, message)]) from None
-    table = PasswordTable()
-    errors: list[PolicyError] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        try:
-            entry = _parse(line)
-        except (ValueError, csv.Error) as error:
-            errors.append(PolicyError(str(file), number, str(error)))
-            continue
-        name = entry.user.username
-        if table.setdefault(name, entry) is not entry:
-            errors.append(PolicyError(str(file), number, f"{name!r} is given twice"))
-        table.doubts += doubts(str(file), number, entry.user)
-    if errors:
-        raise InvalidPolicyError(errors)
-    return table
+    return read_table(file, _parse_row, key="user", delimiter=":")
 
 
-def _parse(line: str) -> Entry:
-    cells = [cell.strip() for cell in next(csv.reader([line], delimiter=":", strict=True))]
+def _parse_row(cells: list[str]) -> Row[str, Entry]:
     if not 2 <= len(cells) <= 4:
         raise ValueError(f'expected username:hash:uid:"group1,group2", got {len(cells)} cells')
     username, phc, uid, groups = (*cells, "", "")[:4]
     if not username:
         raise ValueError("the user is empty")
-    names = {group.strip() for group in groups.split(",")} - {""}
-    return Entry(UserInfo(username, uid, tuple(sorted(names))), _parse_hash(phc))
+    user = UserInfo(username, uid, parse_groups(groups))
+    return Row(username, Entry(user, _parse_hash(phc)), user)
 
 
 def _parse_hash(phc: str) -> ScryptHash:

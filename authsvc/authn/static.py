@@ -7,16 +7,13 @@ a line, the groups optional. A token may be given hashed, as ``sha256:`` and
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from authsvc.authn.tables import Table, doubts
-from authsvc.errors import InvalidPolicyError, PolicyError
+from authsvc.authn.tables import Row, Table, parse_groups, read_table
 from authsvc.interfaces import Identity, UserInfo
 from authsvc.reloading import Reloading
 from authsvc.wholeness import whole
@@ -64,57 +61,10 @@ def read(file: Path) -> TokenTable:
     Raises:
         InvalidPolicyError: every error of the file with its line; never with a token.
     """
-    try:
-        text = file.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise InvalidPolicyError(
-            [PolicyError(str(file), 0, (error.strerror or "cannot be read").lower())]
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InvalidPolicyError(
-            [PolicyError(str(file), 0, f"not UTF-8 at byte {error.start}")]
-        ) from None
-    return _parse(str(file), text)
+    return read_table(file, _parse_row, key="token")
 
 
-def _parse(file: str, text: str) -> TokenTable:
-    table = TokenTable()
-    lines: dict[bytes, int] = {}
-    errors: list[PolicyError] = []
-    # splitlines would split a name at U+2028. A comment is no CSV: quotes in it are its own.
-    uncommented = (
-        "\n" if line.lstrip().startswith("#") else line for line in io.StringIO(text, newline="")
-    )
-    reader = csv.reader(uncommented, strict=True, skipinitialspace=True)
-    start = 1
-    try:
-        for row in reader:
-            line, start = start, reader.line_num + 1
-            if not row or row == [""]:
-                continue
-            try:
-                digest, user = _parse_row(row)
-            except ValueError as error:
-                errors.append(PolicyError(file, line, str(error)))
-                continue
-            first = lines.setdefault(digest, line)
-            if first != line:
-                errors.append(PolicyError(file, line, f"the same token as in line {first}"))
-            table[digest] = user
-            table.doubts += doubts(file, line, user)
-    except csv.Error as error:
-        errors.append(PolicyError(file, start, str(error)))
-    if not text:
-        errors.append(
-            PolicyError(file, 0, "empty: a comment in it would say that no token is meant")
-        )
-    if errors:
-        raise InvalidPolicyError(errors)
-    return table
-
-
-def _parse_row(row: list[str]) -> tuple[bytes, UserInfo]:
-    cells = [cell.strip() for cell in row]
+def _parse_row(cells: list[str]) -> Row[bytes, UserInfo]:
     if not 3 <= len(cells) <= 4:
         raise ValueError(f'expected token,user,uid,"group1,group2", got {len(cells)} cells')
     token, username, uid, groups = (*cells, "")[:4]
@@ -122,8 +72,8 @@ def _parse_row(row: list[str]) -> tuple[bytes, UserInfo]:
         raise ValueError("the token is empty")
     if not username:
         raise ValueError("the user is empty")
-    names = {group.strip() for group in groups.split(",")} - {""}
-    return _digest(token), UserInfo(username, uid, tuple(sorted(names)))
+    user = UserInfo(username, uid, parse_groups(groups))
+    return Row(_digest(token), user, user)
 
 
 def _digest(token: str) -> bytes:

@@ -124,7 +124,7 @@ def test_every_error_is_said_with_its_line_and_without_the_hash(tmp_path: Path) 
     errors = _errors(file, "\n".join(lines))
 
     for expected in (
-        f"{file}:2: 'alice' is given twice",
+        f"{file}:2: the same user as in line 1",
         f"{file}:3: not a hash as `authsvc password hash` makes it",
         f"{file}:4: the user is empty",
         f'{file}:5: expected username:hash:uid:"group1,group2", got 1 cells',
@@ -142,8 +142,37 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     with pytest.raises(InvalidPolicyError, match="missing: no such file"):
         read(tmp_path / "missing")
     (tmp_path / "latin").write_bytes(b"\xe9:x\n")
-    with pytest.raises(InvalidPolicyError, match="latin: not UTF-8"):
+    with pytest.raises(InvalidPolicyError, match="latin: not UTF-8 at byte 0"):
         read(tmp_path / "latin")
+
+
+@pytest.mark.parametrize(
+    ("row", "user"),
+    [
+        ("t\u2028\u0085x:HASH", UserInfo("t\u2028\u0085x")),
+        (' alice : HASH : 7 : "b, a"', UserInfo("alice", "7", ("a", "b"))),
+        ('"o\'""x""":HASH', UserInfo('o\'"x"')),
+    ],
+)
+def test_a_row_is_a_user(tmp_path: Path, row: str, user: UserInfo) -> None:
+    file = tmp_path / "passwords"
+    file.write_text(row.replace("HASH", str(HASH)) + "\n", encoding="utf-8")
+
+    assert [entry.user for entry in read(file).values()] == [user]
+
+
+@pytest.mark.parametrize("content", ["", "\n", " \n\r\n"])
+def test_an_empty_file_is_an_accident(tmp_path: Path, content: str) -> None:
+    assert "empty: a comment in it would say that no user is meant" in _errors(
+        tmp_path / "passwords", content
+    )
+
+
+def test_a_comment_says_that_nobody_is_meant(tmp_path: Path) -> None:
+    file = tmp_path / "passwords"
+    file.write_text("# nobody yet\n")
+
+    assert read(file) == {}
 
 
 def test_a_made_hash_is_a_good_one(tmp_path: Path) -> None:

@@ -140,13 +140,15 @@ def test_every_fault_is_named_with_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "line", "message"),
     [
-        (b"", 0, "empty"),
+        (b"", 0, "empty: a comment in it would say that no token is meant"),
+        (b"\xef\xbb\xbf", 0, "empty"),
+        (b" \n\r\n", 0, "empty"),
         (b"canary,alice,\ncanary2,al", 2, "got 2 cells"),
         (b'canary,alice,\n"canary2,al\n', 2, "unexpected end of data"),
         (b'canary,"al"ice,\n', 1, "expected after"),
         (b"canary,al\xffice,\n", 0, "not UTF-8 at byte 9"),
     ],
-    ids=["emptied", "cut", "open quote", "stray quote", "latin-1"],
+    ids=["emptied", "of a mark alone", "blank", "cut", "open quote", "stray quote", "latin-1"],
 )
 def test_a_table_that_can_not_be_meant_is_refused_without_quoting_it(
     tmp_path: Path, content: bytes, line: int, message: str
@@ -163,6 +165,17 @@ def test_a_table_of_comments_alone_is_meant_to_be_empty(tmp_path: Path) -> None:
     file = tmp_path / "tokens.csv"
     file.write_text("# nobody yet\n")
     assert read(file) == {}
+
+
+def test_a_fault_without_words_of_the_system_is_told_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> bytes:
+        raise OSError
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+
+    assert errors_of(tmp_path / "tokens.csv") == [(0, "cannot be read")]
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
