@@ -19,8 +19,8 @@ from urllib.parse import unquote, urlencode, urlsplit
 import httpcore
 
 from authsvc import __version__, metrics
-from authsvc.authn.deadline import DeadlineBackend
 from authsvc.authn.http_settings import HTTPSettings, url_fault
+from authsvc.authn.http_streams import DeadlineBackend
 from authsvc.errors import BackendError, ConfigError, InvalidConfigurationError
 
 _HEADERS = [

@@ -19,6 +19,7 @@ import structlog
 
 from authsvc import metrics
 from authsvc.attempts import AttemptCounter, TooManyAttemptsError, counted, user_key
+from authsvc.authn.deadline import Deadline
 from authsvc.authn.ldap import status
 from authsvc.authn.ldap.connection import (
     CONSTRAINT_VIOLATION,
@@ -29,7 +30,6 @@ from authsvc.authn.ldap.connection import (
     SUCCESS,
     UNWILLING_TO_PERFORM,
 )
-from authsvc.authn.ldap.deadline import Deadline
 from authsvc.authn.ldap.directory import Directory
 from authsvc.authn.ldap.entry import Entry
 from authsvc.authn.ldap.errors import RefusedError

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
 
+from authsvc.authn.deadline import Deadline
 from authsvc.authn.ldap import status
 from authsvc.authn.ldap.advice import advice_for
 from authsvc.authn.ldap.connection import SUCCESS, Connection, Search
-from authsvc.authn.ldap.deadline import Deadline
 from authsvc.authn.ldap.dial import Dialler, Trust
 from authsvc.authn.ldap.directory import Directory
 from authsvc.authn.ldap.entry import Entry

@@ -29,10 +29,11 @@ from ldap3.core.exceptions import LDAPInvalidFilterError
 from ldap3.operation.search import search_operation
 
 from authsvc import metrics
-from authsvc.authn.ldap.deadline import Deadline, DeadlineSocket
+from authsvc.authn.deadline import Deadline
 from authsvc.authn.ldap.entry import Entry
 from authsvc.authn.ldap.errors import RefusedError, ServerUnavailableError
 from authsvc.authn.ldap.settings import Scope
+from authsvc.authn.ldap.sockets import DeadlineSocket
 
 T = TypeVar("T")
 

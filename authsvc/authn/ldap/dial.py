@@ -5,17 +5,15 @@ Each step is a method of its own, so that ``authsvc ldap check`` can walk them.
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from contextlib import suppress
 
 from authsvc import metrics
+from authsvc.authn.deadline import Deadline, resolve
 from authsvc.authn.ldap.connection import Connection
-from authsvc.authn.ldap.deadline import Deadline
 from authsvc.authn.ldap.errors import ServerUnavailableError
 from authsvc.authn.ldap.settings import TLS, Security, Server
 from authsvc.reloading import fingerprint
@@ -50,14 +48,18 @@ class Dialler:
 
     def resolve(self, deadline: Deadline) -> tuple[str, ...]:
         """Return the server's addresses; the last known ones where the resolver fails."""
+        known = self._addresses
         if time.monotonic() - self._resolved_at < ADDRESS_SECONDS:
-            return self._addresses
+            return known
         try:
-            found = resolve(self.server.host, deadline)
-        except (OSError, UnicodeError):
-            if not self._addresses:
-                raise ServerUnavailableError(f"{self.server}: the name has no address") from None
-            return self._addresses
+            # Where there are known ones, time is left to use them.
+            found = resolve(self.server.host, deadline.share(2) if known else deadline)
+        except OSError as error:
+            if known:
+                return known
+            late = isinstance(error, TimeoutError)
+            reason = f"resolve: {error}" if late else "the name has no address"
+            raise ServerUnavailableError(f"{self.server}: {reason}") from None
         self._addresses, self._resolved_at = found, time.monotonic()
         return found
 
@@ -121,45 +123,3 @@ class Trust:
         if self._settings.certificate_file is not None:
             context.load_cert_chain(self._settings.certificate_file, self._settings.key_file)
         return context
-
-
-def resolve(host: str, deadline: Deadline) -> tuple[str, ...]:
-    """Return the addresses of a host, in the system's order of preference.
-
-    Raises:
-        OSError, UnicodeError: it has none, or none was found before the deadline.
-    """
-    with suppress(ValueError):
-        return (str(ipaddress.ip_address(host)),)
-
-    def look_up() -> tuple[str, ...]:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        return tuple(dict.fromkeys(str(each[4][0]) for each in found))
-
-    return before(deadline, look_up)
-
-
-def before(deadline: Deadline, call: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
-    """Make a call that has no timeout of its own, and wait no longer than the deadline.
-
-    Raises:
-        TimeoutError: it has not returned; it is left to end by itself.
-        OSError, UnicodeError: what it raised.
-    """
-    answers: list[tuple[str, ...]] = []
-    errors: list[OSError | UnicodeError] = []
-
-    def run() -> None:
-        try:
-            answers.append(call())
-        except (OSError, UnicodeError) as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run, name="ldap-resolve", daemon=True)
-    thread.start()
-    thread.join(deadline.left())
-    if errors:
-        raise errors[0]
-    if not answers:
-        raise TimeoutError("name resolution")
-    return answers[0]

@@ -16,8 +16,8 @@ from typing import TypeVar
 import structlog
 
 from authsvc import metrics
+from authsvc.authn.deadline import Deadline
 from authsvc.authn.ldap.connection import BindResult, Search
-from authsvc.authn.ldap.deadline import Deadline
 from authsvc.authn.ldap.dial import Trust
 from authsvc.authn.ldap.entry import Entry
 from authsvc.authn.ldap.errors import ServerUnavailableError

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from fnmatch import fnmatchcase
 
+from authsvc.authn.deadline import Deadline
 from authsvc.authn.ldap.connection import NO_SUCH_OBJECT, Search
-from authsvc.authn.ldap.deadline import Deadline
 from authsvc.authn.ldap.directory import Directory
 from authsvc.authn.ldap.entry import Entry
 from authsvc.authn.ldap.errors import EntryError, RefusedError

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from authsvc.authn.deadline import Deadline
 from authsvc.authn.ldap.connection import Connection
-from authsvc.authn.ldap.deadline import Deadline
 from authsvc.authn.ldap.errors import ServerUnavailableError
 from authsvc.errors import BackendError
 

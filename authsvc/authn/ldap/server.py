@@ -7,8 +7,8 @@ import time
 from collections.abc import Hashable
 
 from authsvc import metrics
+from authsvc.authn.deadline import Deadline
 from authsvc.authn.ldap.connection import INVALID_CREDENTIALS, SUCCESS, BindResult, Connection
-from authsvc.authn.ldap.deadline import Deadline
 from authsvc.authn.ldap.dial import Dialler, Trust
 from authsvc.authn.ldap.errors import RefusedError
 from authsvc.authn.ldap.pool import Pool

@@ -10,7 +10,7 @@ import dns.exception
 import dns.resolver
 import structlog
 
-from authsvc.authn.ldap.deadline import Deadline
+from authsvc.authn.deadline import Deadline
 from authsvc.authn.ldap.settings import SRV, Server, parse_nameserver
 from authsvc.errors import BackendError
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 
+from authsvc.authn.deadline import Deadline
 from authsvc.authn.ldap import status
 from authsvc.authn.ldap.connection import INVALID_DN_SYNTAX, NO_SUCH_OBJECT, Search
-from authsvc.authn.ldap.deadline import Deadline
 from authsvc.authn.ldap.directory import Directory
 from authsvc.authn.ldap.entry import Entry
 from authsvc.authn.ldap.errors import EntryError, RefusedError

@@ -12,8 +12,8 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
+from authsvc.authn.deadline import Deadline
 from authsvc.authn.ldap import srv
-from authsvc.authn.ldap.deadline import Deadline
 from authsvc.authn.ldap.settings import SRV, Security, Server
 from authsvc.authn.ldap.srv import ServiceRecords
 from authsvc.errors import BackendError

@@ -1,38 +1,11 @@
-"""One point in time by which everything is over, and a socket that keeps to it.
-
-A timeout per read is no bound: a server that sends a byte a second never
-meets it. Here each read and write is given what is left of the whole.
-"""
+"""A socket that keeps to a deadline: each read and write is given what is left of the whole."""
 
 from __future__ import annotations
 
 import socket
 import ssl
-import time
 
-
-class Deadline:
-    """A point on the monotonic clock."""
-
-    __slots__ = ("_at",)
-
-    def __init__(self, seconds: float) -> None:
-        self._at = time.monotonic() + seconds
-
-    def left(self) -> float:
-        """Return the seconds that are left.
-
-        Raises:
-            TimeoutError: there are none.
-        """
-        left = self._at - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("deadline exceeded")
-        return left
-
-    def share(self, parts: int) -> Deadline:
-        """Return the deadline for one of ``parts`` things that are still to be tried in turn."""
-        return Deadline(max(self._at - time.monotonic(), 0.0) / parts)
+from authsvc.authn.deadline import Deadline
 
 
 class DeadlineSocket:
