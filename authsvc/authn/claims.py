@@ -38,6 +38,7 @@ class GroupsMapping:
     """Where groups come from; of them those that match ``include`` (if any) and no ``exclude``.
 
     Both are lists of globs over the provider's own names, before the prefix.
+    Case counts: to a provider two names that differ in it are two groups.
     """
 
     source: ClaimMapping

@@ -43,14 +43,21 @@ def is_reserved(name: str) -> bool:
     return letters.casefold().startswith(_RESERVED)
 
 
+def is_reserved_key(key: str) -> bool:
+    """Whether a key of ``extra`` is in a domain of Kubernetes itself, in whatever case.
+
+    The API server reads a pod's and a node's name from there.
+    """
+    domain = key.lower().partition("/")[0]
+    return domain in _DOMAINS or domain.endswith(tuple(f".{name}" for name in _DOMAINS))
+
+
 def guard_user(user: UserInfo, authenticator: str = "") -> UserInfo | None:
     """Return the user with groups sorted, unique and free of reserved ones; None where refused.
 
-    Refused is a user in whose names is what is no text and can be in no answer:
-    JSON has escapes for half a character (RFC 8259 8.2).
-
-    Keys of ``extra`` in Kubernetes' own domains are dropped too: the API server
-    reads a pod's and a node's name from there.
+    A user whose names contain lone surrogates is refused: JSON can escape them
+    (RFC 8259 8.2), UTF-8 cannot encode them. Reserved keys of ``extra`` are
+    dropped as reserved groups are.
     """
     if not _is_text(user):
         _log.warning("user_of_no_text_refused", authenticator=authenticator, user=repr(user))
@@ -67,7 +74,7 @@ def guard_user(user: UserInfo, authenticator: str = "") -> UserInfo | None:
             user=user.username,
             groups=sorted(reserved),
         )
-    extra = {key: values for key, values in user.extra.items() if not _is_reserved_key(key)}
+    extra = {key: values for key, values in user.extra.items() if not is_reserved_key(key)}
     if len(extra) < len(user.extra):
         _log.warning(
             "reserved_extra_dropped",
@@ -85,11 +92,6 @@ def _is_text(user: UserInfo) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _is_reserved_key(key: str) -> bool:
-    domain = key.lower().partition("/")[0]
-    return domain in _DOMAINS or domain.endswith(tuple(f".{name}" for name in _DOMAINS))
 
 
 class GuardedTokenAuthenticator:

@@ -15,6 +15,7 @@ from authsvc.authn.guard import (
     GuardedTokenAuthenticator,
     guard_user,
     is_reserved,
+    is_reserved_key,
 )
 from authsvc.interfaces import Identity, UserInfo
 
@@ -163,6 +164,7 @@ def test_extra_in_kubernetes_own_domains_is_dropped(key: str, stays: bool) -> No
         user = guard_user(UserInfo("alice", extra={key: ("x",)}))
     assert user is not None
     assert (key in user.extra) is stays
+    assert is_reserved_key(key) is not stays
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,12 @@ def test_a_client_certificate_is_enough_to_bind(tmp_path: Path) -> None:
         ),
         ({"attributes": {"username": "uid)("}}, "attributes.username", "regex"),
         ({"attributes": {"extra": {"Mail": "mail"}}}, "attributes.extra.Mail", "lower-case"),
+        (
+            {"attributes": {"extra": {"authentication.kubernetes.io/pod-name": "cn"}}},
+            "attributes.extra.authentication.kubernetes.io/pod-name",
+            "authentication.kubernetes.io is reserved for Kubernetes",
+        ),
+        ({"attributes": {"extra": {"k8s.io": "cn"}}}, "attributes.extra.k8s.io", "reserved"),
         ({"groups": {"search": [{"filter": "(x"}]}}, "groups.search[0].filter", "not an LDAP"),
         (
             {"groups": {"search": [{"memberValue": "uid"}]}},

@@ -214,9 +214,9 @@ class Groups:
     """Where groups come from, and which are kept.
 
     ``include`` and ``exclude`` are globs over the names before the prefix,
-    whatever the case; an empty ``include`` keeps all. More than ``max_groups``
-    groups, or more than ``max_depth`` levels, is a failure and never a shorter
-    list: a policy may deny by group.
+    whatever the case, for a directory compares names so; an empty ``include``
+    keeps all. More than ``max_groups`` groups, or more than ``max_depth``
+    levels, is a failure and never a shorter list: a policy may deny by group.
     """
 
     sources: tuple[GroupSource, ...] = ()

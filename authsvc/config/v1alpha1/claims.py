@@ -20,12 +20,11 @@ from authsvc.authn.claims import (
     UserRule,
 )
 from authsvc.authn.expressions import Expression, ExpressionError, Result, Variable
-from authsvc.authn.guard import is_reserved
+from authsvc.authn.guard import is_reserved, is_reserved_key
 from authsvc.config.decode import Place, Wire, readable
 
 # Kubernetes asks the same of keys in extra: domain-prefixed and in lower case.
-_EXTRA_KEY = re.compile(r"(?P<domain>[a-z0-9]([-a-z0-9.]*[a-z0-9])?)/[^\sA-Z]+")
-_RESERVED_DOMAINS = ("k8s.io", "kubernetes.io")
+_EXTRA_KEY = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[^\sA-Z]+")
 # claims.email, claims.?email, claims["email"], claims[?'email']
 _USES_EMAIL = re.compile(r"""\bclaims\s*(\.\s*\??\s*email\b|\[\s*\??\s*[rR]?(["'])email\2)""")
 
@@ -84,12 +83,9 @@ class Extra(Wire, frozen=True):
     def to_mapping(self, at: Place) -> tuple[str, ClaimMapping]:
         """Convert to the internal model."""
         check_one_of(at, claim=self.claim, valueExpression=self.value_expression)
-        match = _EXTRA_KEY.fullmatch(self.key)
-        domain = match["domain"] if match else ""
-        if match is None:
+        if not _EXTRA_KEY.fullmatch(self.key):
             at.field("key").error("expected a lower-case domain and a path: example.com/tenant")
-        elif any(f".{domain}".endswith(f".{reserved}") for reserved in _RESERVED_DOMAINS):
-            at.field("key").error(f"{domain} is reserved for Kubernetes")
+        check_extra_key(self.key, at.field("key"))
         compiled = compile_expression(
             self.value_expression, Variable.CLAIMS, Result.STRINGS, at, field="valueExpression"
         )
@@ -210,6 +206,12 @@ def check_prefix(prefix: str, at: Place) -> str:
     if is_reserved(prefix):
         at.error("names the control plane: every such user is refused, and every group left out")
     return prefix
+
+
+def check_extra_key(key: str, at: Place) -> None:
+    """Record an error where a key of ``extra`` is one that the guard drops of every user."""
+    if is_reserved_key(key):
+        at.error(f"{key.partition('/')[0]} is reserved for Kubernetes")
 
 
 def check_claim(claim: str, at: Place) -> str:

@@ -13,7 +13,7 @@ from authsvc.authn.ldap import settings as internal
 from authsvc.authn.ldap.presets import PRESETS, Preset
 from authsvc.authn.ldap.settings import LDAPSettings, Security, parse_nameserver
 from authsvc.config.decode import Duration, Place, Wire, readable, seconds
-from authsvc.config.v1alpha1.claims import check_prefix
+from authsvc.config.v1alpha1.claims import check_extra_key, check_prefix
 
 # Put into filters as it stands, so nothing but a name (RFC 4512, section 2.5).
 Attribute = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.;-]*$")]
@@ -144,8 +144,10 @@ class Attributes(Wire, frozen=True):
     def to_settings(self, preset: Preset | None, at: Place) -> internal.Attributes:
         """Convert to the internal model."""
         for key in self.extra:
+            place = at.field("extra").field(key)
             if not _EXTRA_KEY.fullmatch(key):
-                at.field("extra").field(key).error("a key is lower-case letters, digits and -._/")
+                place.error("a key is lower-case letters, digits and -._/")
+            check_extra_key(key, place)
         default = preset.attributes if preset else internal.Attributes()
         return internal.Attributes(
             username=self.username or default.username,
