@@ -148,6 +148,16 @@ def test_a_fault_is_told_at_its_step_with_what_to_change(check: Check, fault: st
     assert f"→ {advice}" in done.stdout
 
 
+def test_a_fault_is_told_at_its_step_whatever_it_quotes(check: Check, tmp_path: Path) -> None:
+    (tmp_path / "TLS has no address").touch()
+
+    done = check(bind={"dn": SERVICE, "passwordFile": "TLS has no address"})
+
+    failed = [line for line in done.stdout.splitlines() if "FAIL" in line]
+    assert [line.split()[1] for line in failed] == ["bind"]
+    assert "→" not in done.stdout
+
+
 @pytest.mark.parametrize(("fault", "step"), [(Fault.HANG, "TLS"), (Fault.RESET_IN_ANSWER, "TLS")])
 def test_a_server_in_trouble_is_told_in_time(
     check: Check,

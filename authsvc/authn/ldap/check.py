@@ -20,6 +20,7 @@ from authsvc.authn.ldap.connection import SUCCESS, Connection, Search
 from authsvc.authn.ldap.dial import Dialler, Trust
 from authsvc.authn.ldap.directory import Directory
 from authsvc.authn.ldap.entry import Entry
+from authsvc.authn.ldap.errors import DirectoryError, Fault, RefusedError
 from authsvc.authn.ldap.groups import GroupFinder
 from authsvc.authn.ldap.server import ServiceIdentity
 from authsvc.authn.ldap.settings import (
@@ -73,19 +74,23 @@ class Walk:
         settings = dataclasses.replace(self._settings, servers=(server,))
         dialler = Dialler(server, Trust(settings.tls))
         connection: Connection | None = None
+        step = "resolve"
         try:
             addresses = dialler.resolve(self._deadline())
-            yield Step("resolve", True, ", ".join(addresses))
+            yield Step(step, True, ", ".join(addresses))
+            step = "connect"
             connection = dialler.connect(addresses, self._deadline())
-            yield Step("connect", True, f"port {server.port}")
+            yield Step(step, True, f"port {server.port}")
+            step = "TLS"
             dialler.secure(connection, self._deadline())
             protected = server.security is not Security.PLAINTEXT
             advice = "" if protected else "use ldaps://, or ldap:// without insecure (StartTLS)"
-            yield Step("TLS", protected, connection.protection, advice)
+            yield Step(step, protected, connection.protection, advice)
+            step = "bind"
             self._identity.bind(connection, self._deadline())
-            yield Step("bind", True, _who(settings))
+            yield Step(step, True, _who(settings))
         except (BackendError, TimeoutError) as error:
-            yield _failed(_step_of(error), error)
+            yield _failed(step, error)
             return
         finally:
             if connection is not None:
@@ -123,7 +128,7 @@ class Walk:
         base, scope = settings.user.base, settings.user.scope
         found = directory.search(Search(base, scope, anybody, (), limit=1), self._deadline())
         if not found:
-            raise _NothingError(f"no entry below {base!r} matches {anybody}")
+            raise DirectoryError(f"no entry below {base!r} matches {anybody}", Fault.NOTHING_BELOW)
         return f"entries below {base!r} match {anybody}"
 
     def _all_groups(self, source: GroupSearch, directory: Directory) -> str:
@@ -131,37 +136,42 @@ class Walk:
         search = Search(source.base, source.scope, source.filter, attributes)
         groups = directory.search(search, self._deadline())
         if not groups:
-            raise _NothingError(f"no entry below {source.base!r} matches {source.filter}")
+            raise DirectoryError(
+                f"no entry below {source.base!r} matches {source.filter}", Fault.NOTHING_BELOW
+            )
         nameless = [group.dn for group in groups if not group.texts(source.name)]
         if nameless:
-            raise _NothingError(f"{nameless[0]!r} has no {source.name}: its members cannot log in")
+            raise DirectoryError(
+                f"{nameless[0]!r} has no {source.name}: its members cannot log in", Fault.VALUE
+            )
         names = Counter(group.texts(source.name)[0] for group in groups)
         twice = [name for name, number in names.items() if number > 1]
         if twice:
-            raise _NothingError(
+            raise DirectoryError(
                 f"{len(twice)} of {len(names)} names are of more than one group, such as"
-                f" {twice[0]!r}: who is in both cannot log in"
+                f" {twice[0]!r}: who is in both cannot log in",
+                Fault.SAME_NAME,
             )
         return f"{len(groups)} groups, named by {source.name}"
 
     def _find(self, users: Users, found: list[Entry]) -> str:
         entry = users.find(self._username, self._deadline())
         if entry is None:
-            raise _NothingError("no entry matches this user name")
+            raise DirectoryError("no entry matches this user name", Fault.NO_USER)
         found.append(entry)
         return entry.dn
 
     def _bind(self, directory: Directory, entry: Entry) -> str:
         result = directory.bind(entry.dn, self._password, self._deadline())
         if result.code != SUCCESS:
-            raise BackendError(result.diagnostic)
+            raise RefusedError(result.code, result.diagnostic)
         return "right"
 
     def _status(self, settings: LDAPSettings, entry: Entry) -> str:
         families = settings.account_status
         problem = status.problem(entry, families, datetime.now(UTC))
         if problem is not None:
-            raise _NothingError(f"closed: {problem.reason}")
+            raise DirectoryError(f"closed: {problem.reason}")
         looked_at = ", ".join(sorted(family.value for family in families)) or "not looked at"
         return f"open ({looked_at})"
 
@@ -176,10 +186,6 @@ class Walk:
             return Step(name, True, question())
         except (BackendError, TimeoutError) as error:
             return _failed(name, error)
-
-
-class _NothingError(BackendError):
-    """The directory answered, but with what lets nobody in."""
 
 
 def _who(settings: LDAPSettings) -> str:
@@ -199,17 +205,4 @@ def _described(users: Users, entry: Entry) -> str:
 
 
 def _failed(name: str, error: BackendError | TimeoutError) -> Step:
-    return Step(name, False, str(error), advice_for(str(error)))
-
-
-def _step_of(error: BackendError | TimeoutError) -> str:
-    """Say which of the first steps an error is of; each names itself."""
-    said = str(error)
-    for words, name in (
-        ("no address", "resolve"),
-        ("connect:", "connect"),
-        ("TLS", "TLS"),
-    ):
-        if words in said:
-            return name
-    return "bind" if not isinstance(error, TimeoutError) else "resolve"
+    return Step(name, False, str(error), advice_for(error))

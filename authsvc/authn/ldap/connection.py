@@ -31,7 +31,7 @@ from ldap3.operation.search import search_operation
 from authsvc import metrics
 from authsvc.authn.deadline import Deadline
 from authsvc.authn.ldap.entry import Entry
-from authsvc.authn.ldap.errors import RefusedError, ServerUnavailableError
+from authsvc.authn.ldap.errors import Fault, RefusedError, ServerUnavailableError
 from authsvc.authn.ldap.settings import Scope
 from authsvc.authn.ldap.sockets import DeadlineSocket
 
@@ -50,6 +50,15 @@ UNWILLING_TO_PERFORM = 53
 
 _START_TLS = "1.3.6.1.4.1.1466.20037"
 _PAGED_RESULTS = "1.2.840.113556.1.4.319"
+
+# OpenSSL's X509_V_ERR_… (openssl/x509_vfy.h). Of an authority: the issuer's certificate
+# is not to be had, the certificate or the end of its chain is self-signed.
+_CERTIFICATE_FAULTS = {
+    **dict.fromkeys((2, 18, 19, 20, 21), Fault.AUTHORITY),
+    10: Fault.EXPIRED,
+    62: Fault.OTHER_HOST,  # the name
+    64: Fault.OTHER_HOST,  # the address
+}
 
 
 class Search(NamedTuple):
@@ -124,7 +133,9 @@ class Connection:
             self._socket.secure(context, host)
         except (OSError, ValueError) as error:
             self.close()
-            raise ServerUnavailableError(f"{self.server}: TLS: {tls_reason(error, host)}") from None
+            raise ServerUnavailableError(
+                f"{self.server}: TLS: {tls_reason(error, host)}", tls_fault(error)
+            ) from None
 
     def start_tls(self, context: ssl.SSLContext, host: str, deadline: Deadline) -> None:
         """Ask for TLS and put it round the connection (RFC 4511, section 4.14)."""
@@ -132,7 +143,9 @@ class Connection:
         code, message = self._result()
         if code != SUCCESS:
             self.close()
-            raise ServerUnavailableError(f"{self.server}: StartTLS refused: {message}")
+            raise ServerUnavailableError(
+                f"{self.server}: StartTLS refused: {message}", Fault.NO_START_TLS
+            )
         self.secure(context, host, deadline)
 
     def bind(self, dn: str, password: str, deadline: Deadline) -> BindResult:
@@ -231,7 +244,11 @@ class Connection:
         except Exception as error:  # noqa: BLE001  ldap3 raises what it likes on a malformed answer
             self.close()
             # Not chained: a message of the encoder may hold what it encoded.
-            raise ServerUnavailableError(f"{self.server}: {operation}: {_reason(error)}") from None
+            late = _is_late(error)
+            reason = "no answer in time" if late else "the connection broke off"
+            raise ServerUnavailableError(
+                f"{self.server}: {operation}: {reason}", Fault.LATE if late else None
+            ) from None
 
     def _result(self) -> tuple[int, str]:
         result = self._ldap.result
@@ -273,6 +290,13 @@ def tls_reason(error: OSError | ValueError, host: str) -> str:
     return str(error.strerror if isinstance(error, OSError) and error.strerror else "broken off")
 
 
+def tls_fault(error: OSError | ValueError) -> Fault | None:
+    """Say what it is due to that TLS was not established, None where that is not known."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _CERTIFICATE_FAULTS.get(error.verify_code)
+    return Fault.LATE if isinstance(error, TimeoutError) else Fault.NO_TLS
+
+
 def _entry(found: Any, server: str) -> Entry:
     try:
         return Entry(bytes(found["raw_dn"]).decode(), found["raw_attributes"])
@@ -280,11 +304,11 @@ def _entry(found: Any, server: str) -> Entry:
         raise RefusedError(0, f"{server}: an entry's name is not UTF-8") from None
 
 
-def _reason(error: Exception) -> str:
+def _is_late(error: Exception) -> bool:
     # ldap3 makes its errors anew from the text of the one below.
-    if isinstance(error, TimeoutError) or "timed out" in str(error) or "deadline" in str(error):
-        return "no answer in time"
-    return "the connection broke off"
+    return isinstance(error, TimeoutError) or any(
+        words in str(error) for words in ("timed out", "deadline")
+    )
 
 
 def _never_open(*_: object, **__: object) -> None:

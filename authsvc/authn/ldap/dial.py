@@ -14,7 +14,7 @@ from contextlib import suppress
 from authsvc import metrics
 from authsvc.authn.deadline import Deadline, resolve
 from authsvc.authn.ldap.connection import Connection
-from authsvc.authn.ldap.errors import ServerUnavailableError
+from authsvc.authn.ldap.errors import Fault, ServerUnavailableError
 from authsvc.authn.ldap.settings import TLS, Security, Server
 from authsvc.reloading import fingerprint
 
@@ -42,7 +42,7 @@ class Dialler:
             with metrics.LDAP_SECONDS.labels("connect").time():
                 connection = self.connect(addresses, deadline)
         except TimeoutError:
-            raise ServerUnavailableError(f"{self.server}: no answer in time") from None
+            raise ServerUnavailableError(f"{self.server}: no answer in time", Fault.LATE) from None
         self.secure(connection, deadline)
         return connection
 
@@ -59,27 +59,31 @@ class Dialler:
                 return known
             late = isinstance(error, TimeoutError)
             reason = f"resolve: {error}" if late else "the name has no address"
-            raise ServerUnavailableError(f"{self.server}: {reason}") from None
+            fault = Fault.LATE if late else Fault.NO_ADDRESS
+            raise ServerUnavailableError(f"{self.server}: {reason}", fault) from None
         self._addresses, self._resolved_at = found, time.monotonic()
         return found
 
     def connect(self, addresses: tuple[str, ...], deadline: Deadline) -> Connection:
         """Connect to the first address that takes it, none given more than its share of time."""
         reason = "no address"
+        fault: Fault | None = None
         for index, address in enumerate(addresses):
             share = deadline.share(len(addresses) - index)
             try:
                 sock = socket.create_connection((address, self.server.port), share.left())
             except TimeoutError:
-                reason = "no answer in time"
+                reason, fault = "no answer in time", Fault.LATE
+            except ConnectionRefusedError:
+                reason, fault = "connection refused", Fault.NOBODY_LISTENS
             except OSError as error:
-                reason = (error.strerror or str(error)).lower()
+                reason, fault = (error.strerror or str(error)).lower(), None
             else:
                 with suppress(OSError):  # it may be reset by now, which the first use will show
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
                 return Connection(sock, str(self.server), deadline)
-        raise ServerUnavailableError(f"{self.server}: connect: {reason}")
+        raise ServerUnavailableError(f"{self.server}: connect: {reason}", fault)
 
     def secure(self, connection: Connection, deadline: Deadline) -> None:
         """Put TLS round a connection, where the settings do not say that there is none."""
@@ -89,7 +93,9 @@ class Dialler:
             context = self._trust.context()
         except (OSError, ValueError) as error:
             connection.close()
-            raise ServerUnavailableError(f"{self.server}: TLS files: {error}") from None
+            raise ServerUnavailableError(
+                f"{self.server}: TLS files: {error}", Fault.TLS_FILES
+            ) from None
         if self.server.security is Security.START_TLS:
             connection.start_tls(context, self.server.host, deadline)
         else:

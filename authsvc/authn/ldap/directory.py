@@ -118,18 +118,20 @@ class Directory:
         candidates = self._candidates(deadline)
         if not candidates:
             raise BackendError("no LDAP server answers")
-        reasons = []
+        reasons: list[str] = []
+        last: ServerUnavailableError | None = None
         for index, server in enumerate(candidates):
             try:
                 answer = operation(server, deadline.share(len(candidates) - index))
             except ServerUnavailableError as error:
                 self._failed(server, error)
                 reasons.append(str(error))
+                last = error
             else:
                 if server.failures:
                     self._recovered(server)
                 return answer
-        raise BackendError("; ".join(reasons))
+        raise BackendError("; ".join(reasons)) from last
 
     def _candidates(self, deadline: Deadline) -> list[DirectoryServer]:
         whole = [each for each in self.servers(deadline) if each.failures < BROKEN_AFTER]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping
 
-from authsvc.authn.ldap.errors import EntryError
+from authsvc.authn.ldap.errors import EntryError, Fault
 from authsvc.authn.ldap.settings import DN
 
 
@@ -30,7 +30,9 @@ class Entry:
         try:
             return tuple(decode(value) for value in self._values.get(attribute.lower(), ()))
         except ValueError:
-            raise EntryError(f"attribute {attribute} of {self.dn} is not text") from None
+            raise EntryError(
+                f"attribute {attribute} of {self.dn} is not text", Fault.VALUE
+            ) from None
 
     def text(self, attribute: str) -> str:
         """Return the one value of an attribute.
@@ -40,11 +42,12 @@ class Entry:
         """
         values = self.texts(attribute)
         if len(values) != 1:
+            number = len(values) or "no"
             raise EntryError(
-                f"{self.dn} has {len(values) or 'no'} values of attribute {attribute}, expected one"
+                f"{self.dn} has {number} values of attribute {attribute}, expected one", Fault.VALUE
             )
         if not values[0].strip():
-            raise EntryError(f"attribute {attribute} of {self.dn} is empty")
+            raise EntryError(f"attribute {attribute} of {self.dn} is empty", Fault.VALUE)
         return values[0]
 
     def first(self, attribute: str) -> str | None:

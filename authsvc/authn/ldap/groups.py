@@ -15,7 +15,7 @@ from authsvc.authn.deadline import Deadline
 from authsvc.authn.ldap.connection import NO_SUCH_OBJECT, Search
 from authsvc.authn.ldap.directory import Directory
 from authsvc.authn.ldap.entry import Entry
-from authsvc.authn.ldap.errors import EntryError, RefusedError
+from authsvc.authn.ldap.errors import EntryError, Fault, RefusedError
 from authsvc.authn.ldap.names import escape_filter_value, first_rdn, is_below, normalise_dn
 from authsvc.authn.ldap.settings import (
     DN,
@@ -174,6 +174,7 @@ def _distinct(named: Iterable[tuple[str, str]]) -> set[str]:
         other = first.setdefault(name, dn)
         if other != dn:
             raise EntryError(
-                f"groups {other!r} and {dn!r} are both named {name!r}; name groups by dn"
+                f"groups {other!r} and {dn!r} are both named {name!r}; name groups by dn",
+                Fault.SAME_NAME,
             )
     return set(first)

@@ -10,7 +10,7 @@ from authsvc import metrics
 from authsvc.authn.deadline import Deadline
 from authsvc.authn.ldap.connection import INVALID_CREDENTIALS, SUCCESS, BindResult, Connection
 from authsvc.authn.ldap.dial import Dialler, Trust
-from authsvc.authn.ldap.errors import RefusedError
+from authsvc.authn.ldap.errors import Fault, RefusedError
 from authsvc.authn.ldap.pool import Pool
 from authsvc.authn.ldap.settings import (
     ExternalBind,
@@ -55,7 +55,9 @@ class ServiceIdentity:
             rejected = self._rejected
         if rejected and rejected[0] == seen and time.monotonic() < rejected[1]:
             raise RefusedError(
-                INVALID_CREDENTIALS, "the service's bind was refused a moment ago; not tried again"
+                INVALID_CREDENTIALS,
+                "the service's bind was refused a moment ago; not tried again",
+                Fault.SERVICE_BIND,
             )
         result = connection.bind(simple.dn, read_password(simple), deadline)
         if result.code == INVALID_CREDENTIALS:
@@ -85,7 +87,9 @@ def read_password(simple: SimpleBind) -> str:
 def _expect_success(connection: Connection, result: BindResult) -> None:
     if result.code != SUCCESS:
         raise RefusedError(
-            result.code, f"{connection.server}: bind of the service: {result.diagnostic}"
+            result.code,
+            f"{connection.server}: bind of the service: {result.diagnostic}",
+            Fault.SERVICE_BIND,
         )
 
 

@@ -10,7 +10,7 @@ from authsvc.authn.ldap import status
 from authsvc.authn.ldap.connection import INVALID_DN_SYNTAX, NO_SUCH_OBJECT, Search
 from authsvc.authn.ldap.directory import Directory
 from authsvc.authn.ldap.entry import Entry
-from authsvc.authn.ldap.errors import EntryError, RefusedError
+from authsvc.authn.ldap.errors import EntryError, Fault, RefusedError
 from authsvc.authn.ldap.names import fill_dn, fill_filter, known_user_filter
 from authsvc.authn.ldap.settings import (
     DN,
@@ -104,7 +104,9 @@ class Users:
         entries = self._directory.search(search, deadline)
         if len(entries) > 1:
             names = " and ".join(repr(entry.dn) for entry in entries)
-            raise EntryError(f"more than one entry matches a user name: {names}")
+            raise EntryError(
+                f"more than one entry matches a user name: {names}", Fault.SEVERAL_ENTRIES
+            )
         return entries[0] if entries else None
 
 
