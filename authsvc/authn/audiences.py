@@ -17,9 +17,9 @@ def bound_audiences(
 ) -> tuple[str, ...]:
     """Return those of the asked audiences that an authenticator vouches for.
 
-    For which of them its tokens are good is said by configuration (``vouched``).
-    Where it is not, the authenticator has no say in audiences and names none:
-    the API server then takes the answer for its own alone (``implicitAuds`` in
+    The configuration says for which of them its tokens are good (``vouched``).
+    Where it says nothing, the authenticator names no audience: the API server
+    then takes the answer for its own alone (``implicitAuds`` in
     k8s.io/apiserver's token webhook), so a review for another audience, such as
     a component's, does not succeed.
 

@@ -1,8 +1,8 @@
 """From the claims of a verified token to a user, as AuthenticationConfiguration maps them.
 
-Claims are JSON of any shape: whatever is not what a mapping expects refuses
-the token. Nothing is repaired and nothing left out, since a user with a group
-fewer may be one whom no deny rule meets.
+Claims are JSON of any shape: a token is refused where one is not what its mapping
+expects. Nothing is repaired and nothing left out, since a user with one group
+fewer may be one to whom no deny rule applies.
 
 A claim is named literally (``email``, ``https://example.com/groups``), or by a
 JSON Pointer (RFC 6901) where it is nested: ``/realm_access/roles``.

@@ -2,8 +2,8 @@
 
 A provider of tokens knows who somebody is; the directory knows whether they
 still are, and in which groups. The directory is asked for each identity anew,
-so a user who is disabled there is out as soon as the cache forgets, whatever
-their token says.
+so a user who is disabled there is refused as soon as the cache forgets them,
+whatever their token says.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from authsvc.interfaces import Identity, TokenAuthenticator, UserLookup
 
 
 class UnknownUsers(Enum):
-    """What becomes of those whom the directory does not know, or who are disabled there."""
+    """What to do with users whom the directory does not know, or who are disabled there."""
 
     REFUSE = "Refuse"
     KEEP = "Keep"

@@ -3,8 +3,8 @@
 They are compiled and type-checked when the configuration is loaded, by
 Google's own CEL runtime. It is a large binary, so it is not among the package's
 dependencies: it comes with ``authsvc[cel]``, and an expression without it is an
-error of the configuration. Whatever fails while an expression runs (a claim
-that is not there, a number too large) refuses the token.
+error of the configuration. A token is refused where an expression fails on it
+(a claim that is not there, a number too large).
 """
 
 from __future__ import annotations

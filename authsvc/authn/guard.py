@@ -1,4 +1,4 @@
-"""What no provider may say, and what every answer has.
+"""What no provider may say, and the form that every answer has.
 
 A directory or an identity provider may name people; it can never name the
 control plane. Names in ``system:`` belong to the API server (they are granted
@@ -95,7 +95,7 @@ def _is_text(user: UserInfo) -> bool:
 
 
 class GuardedTokenAuthenticator:
-    """Keeps an authenticator to what it may say; refuses what is no token before it is asked."""
+    """Keeps an authenticator to what it may say, and from what cannot be a token."""
 
     def __init__(self, authenticator: TokenAuthenticator, name: str = "") -> None:
         self._authenticator = authenticator

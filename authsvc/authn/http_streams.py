@@ -1,4 +1,4 @@
-"""httpcore's network streams under a deadline: when an exchange is over, whatever it is at.
+"""httpcore's network streams under a deadline for the whole of an exchange.
 
 httpcore's timeouts hold for one read or write each, so a server that drips a
 byte a second is never late. Here every timeout that httpcore hands down is

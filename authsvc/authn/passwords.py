@@ -125,7 +125,7 @@ def _scrypt(password: str, like: ScryptHash) -> bytes:
         )
 
 
-# Who stands in for those who are not in an empty table.
+# Compared with where the table is empty, so that it takes as long.
 _NOBODY = Entry(UserInfo(""), ScryptHash(_LOG_COST, _BLOCK, _PARALLEL, b"\0" * 16, b"\0" * 32))
 
 

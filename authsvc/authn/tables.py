@@ -1,9 +1,9 @@
-"""Tables of people in files: how they are read, and what of a row will not be believed.
+"""Tables of people in files: how they are read, and which rows the guard will not let pass.
 
 A table is CSV (RFC 4180) with comments; what its cells mean is for the module
-that reads it. A row that names the control plane is no error: an error would
-block the whole file, including the removal of a token. It is what an
-administrator ought to hear of before the first who is refused.
+that reads it. A row that names the control plane is not an error: an error
+would block the whole file, including the removal of a token. It is a doubt,
+which an administrator hears of before the first user is refused.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ V = TypeVar("V")
 
 
 class Table(dict[K, V]):
-    """People by what they are found by; ``doubts`` are the places that will not be believed."""
+    """Users by their key (a token's hash, a name); ``doubts``: what the guard will not let pass."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Table(dict[K, V]):
 
 
 class Row(NamedTuple, Generic[K, V]):
-    """What a row means: what its user is found by, what is kept of it, and the user."""
+    """What a row means: its key, the value that is kept under it, and the user."""
 
     key: K
     value: V

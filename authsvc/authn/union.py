@@ -17,7 +17,7 @@ class UnionTokenAuthenticator:
     """Asks each authenticator in order; the first that knows the token answers.
 
     One that fails does not hide another's answer. If none knows the token and
-    one failed, nobody can say that the token is bad: that is a failure.
+    one failed, the token cannot be called bad: that is a failure.
     """
 
     def __init__(self, authenticators: Sequence[tuple[str, TokenAuthenticator]]) -> None:

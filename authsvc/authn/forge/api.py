@@ -1,10 +1,10 @@
 """A forge's API as one user: pages, rate limits, and answers kept round them.
 
 What was answered is kept with its ETag and asked for again conditionally, which
-costs nothing of the user's rate limit where nothing changed. While a limit
-forbids to ask, the last answer serves for a while; then the question cannot be
-answered. A limit is that of the token which met it: anybody can drive a token of
-their own into one, and must not lock out the others by showing it here.
+does not count against the user's rate limit where nothing changed. While a
+limit forbids asking, the last answer serves for a while; then the question
+cannot be answered. A limit applies to the token that met it: anybody can drive a
+token of their own into one, and must not lock out others by showing it here.
 Addresses in answers (``next``, ``organizations_url``) are not used.
 """
 
@@ -24,7 +24,7 @@ from authsvc.errors import BackendError
 
 _PAGE = 100
 _MAX_PAGES = 50
-_MAX_KEPT = 1_000  # answers, of whom ever has an account there, so their size counts too
+_MAX_KEPT = 1_000  # answers; whoever has an account there causes them, so bytes are bounded too
 _MAX_KEPT_BYTES = 32 * 1024 * 1024
 _MAX_PAUSE_SECONDS = 3600.0
 _DEFAULT_PAUSE_SECONDS = 60.0  # GitHub's advice where a limit comes without a time

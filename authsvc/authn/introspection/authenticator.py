@@ -1,4 +1,4 @@
-"""Asks a provider about each token (RFC 7662): revocation bites as soon as the cache forgets.
+"""Asks a provider about each token (RFC 7662): a revocation holds once the cache forgets.
 
 An active token is not yet a good one: it may have been given to another client
 or for another API, and whoever runs that could use it here. So an answer must

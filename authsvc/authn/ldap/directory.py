@@ -3,8 +3,8 @@
 Servers are asked in order. One that failed is asked after those that did not;
 one that failed `BROKEN_AFTER` times in a row is not asked at all. A failed
 server is probed in the background until it answers, and then has its place
-again. So a request pays for a dead server at most once or twice, and for a
-directory that is down altogether not with its whole deadline.
+again. So a dead server costs a request or two, and a directory that is down
+altogether does not cost each request its whole deadline.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A list that is shorter than the truth is never answered: a policy may deny by
 group, so fewer groups can mean more rights. Groups are told apart by their DNs
-until the end; that the walk through groups of groups ends is due to never
-asking twice for the same one.
+until the end; the walk through groups of groups terminates because no group is
+visited twice.
 """
 
 from __future__ import annotations

@@ -52,9 +52,9 @@ class Server:
 class SRV:
     """Servers that DNS names (RFC 2782), such as ``_ldap._tcp.example.com``.
 
-    A target outside of ``domain`` is refused: who can forge an answer of the
-    DNS could else send us to a host of their own, whose certificate is good
-    for its own name. ``port`` replaces the record's (Active Directory
+    A target outside of ``domain`` is refused: otherwise whoever can forge a DNS
+    answer could send us to a host of their own, whose certificate is good for
+    its own name. ``port`` replaces the record's (Active Directory
     publishes 389 alone).
     """
 
@@ -135,7 +135,7 @@ class UserSearch:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UserTemplate:
-    """A user's entry has a name made of theirs: ``uid={username},ou=people,dc=example,dc=org``."""
+    """A user's DN is made of the user name: ``uid={username},ou=people,dc=example,dc=org``."""
 
     dn: str
 

@@ -1,4 +1,4 @@
-"""For those who let the API server verify an issuer's JWTs itself: its AuthenticationConfiguration.
+"""The AuthenticationConfiguration of an API server that verifies an issuer's JWTs itself.
 
 It is made from the settings with which authsvc would verify them, so that a
 user is the same user either way (apiserver.config.k8s.io/v1, KEP-3331). What

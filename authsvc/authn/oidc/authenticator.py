@@ -1,8 +1,8 @@
 """What a JWT of a provider must be and say before its holder is believed.
 
 Essential are iss, aud, exp and whatever claim names the user (RFC 8725 3.8 and
-3.9): a token without one is refused, not excused. Names in ``system:`` are
-dealt with outside, for all authenticators alike.
+3.9): a token without one of them is refused. Names in ``system:`` are dealt with
+by the guard, for all authenticators alike.
 """
 
 from __future__ import annotations

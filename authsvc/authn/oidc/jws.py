@@ -1,8 +1,8 @@
 """Which signature on a JWT is good (RFC 7515, with the advice of RFC 8725).
 
 The token says which key and algorithm; the configuration says which algorithms
-are taken, and the key which it is for. What a token brings along to verify
-itself with (``jwk``, ``jku``, ``x5u``) refuses it. No I/O here.
+are taken, and the key says which one it is for. A token that brings along what to
+verify it with (``jwk``, ``jku``, ``x5u``) is refused. No I/O here.
 """
 
 from __future__ import annotations
