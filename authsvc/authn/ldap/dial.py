@@ -59,8 +59,7 @@ class Dialler:
                 return known
             late = isinstance(error, TimeoutError)
             reason = f"resolve: {error}" if late else "the name has no address"
-            fault = Fault.LATE if late else Fault.NO_ADDRESS
-            raise ServerUnavailableError(f"{self.server}: {reason}", fault) from None
+            raise ServerUnavailableError(f"{self.server}: {reason}", Fault.NO_ADDRESS) from None
         self._addresses, self._resolved_at = found, time.monotonic()
         return found
 
