@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import structlog
 
+from authsvc.authn.routing import Route
 from authsvc.errors import BackendError, NotReadyError
 from authsvc.interfaces import Identity, TokenAuthenticator
 
@@ -88,6 +89,13 @@ def explain(authenticator: TokenAuthenticator, token: str, audiences: Sequence[s
         return identity
 
     return explanation(steps)
+
+
+def check_route(route: Route, report: Report) -> None:
+    """Check that the token is meant for the authenticator that is asked."""
+    if not route.takes:
+        raise Refused(ROUTE, route.reason)
+    report(ROUTE, route.reason)
 
 
 def unreported(check: str, detail: str) -> None:

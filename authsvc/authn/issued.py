@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from authsvc.authn.checks import ROUTE, Explanation, Refused, Report, explanation, unreported
+from authsvc.authn.checks import (
+    Explanation,
+    Refused,
+    Report,
+    check_route,
+    explanation,
+    unreported,
+)
 from authsvc.authn.directories import Directories
 from authsvc.authn.routing import route_issuer
 from authsvc.interfaces import Identity
@@ -55,10 +62,7 @@ class IssuedTokenAuthenticator:
         """Authenticate the token and tell each step."""
 
         def steps(report: Report) -> Identity:
-            route = route_issuer(token, self._tokens.issuer)
-            if not route.takes:
-                raise Refused(ROUTE, route.reason)
-            report(ROUTE, route.reason)
+            check_route(route_issuer(token, self._tokens.issuer), report)
             return self._authenticate(token, audiences, report)
 
         return explanation(steps)

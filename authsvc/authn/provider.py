@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-from authsvc.authn.checks import ROUTE, Explanation, Refused, Report, explanation, verdict
+from authsvc.authn.checks import Explanation, Report, check_route, explanation, verdict
 from authsvc.authn.http import HTTPClient
 from authsvc.authn.http_settings import HTTPSettings
 from authsvc.authn.routing import Route
@@ -54,10 +54,7 @@ class ProviderAuthenticator(ABC):
         """Authenticate the token and tell each step."""
 
         def steps(report: Report) -> Identity:
-            route = self.route(token)
-            if not route.takes:
-                raise Refused(ROUTE, route.reason)
-            report(ROUTE, route.reason)
+            check_route(self.route(token), report)
             return self._authenticate(token, audiences, report)
 
         return explanation(steps)
