@@ -56,7 +56,7 @@ class TokenReviewHandler:
         except InvalidReviewError as error:
             return failure(400, str(error))
         found = self._current().peek(review.token, review.audiences)
-        if isinstance(found, Miss):
+        if found is Miss.MISS:
             return None
         return self._verdict(review, found, started, cached=True)
 
