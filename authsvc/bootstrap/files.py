@@ -1,4 +1,4 @@
-"""Writing files so that no one ever sees half of one, nor reads a key while it is made.
+"""What becomes of each file when `authsvc init` runs again.
 
 Three kinds of files live in a folder that ``authsvc init`` fills, and each kind
 has its own rule for the second run:
@@ -14,9 +14,7 @@ Nothing here knows what the files are about.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from enum import Enum
 from pathlib import Path
 
 from authsvc.errors import ConfigError
+from authsvc.files import give_to_folders_owner, reason, write_whole
 
 PUBLIC = 0o644
 SECRET = 0o600
@@ -100,7 +99,7 @@ class Folder:
         outcome = Outcome.UPDATED if _exists(path) else Outcome.CREATED
         with reported(path):
             self._make_parents(path)
-            self._write(path, content, mode)
+            write_whole(path, content, mode, self.owner)
         self._record(path, outcome, note)
 
     def keep(self, name: str) -> None:
@@ -128,29 +127,7 @@ class Folder:
                 raise ConfigError(str(parent), "a symbolic link; refusing to write through it")
             if not parent.is_dir():
                 parent.mkdir(mode=_FOLDER_MODE)
-                if _is_root():
-                    os.chown(parent, *self.owner, follow_symlinks=False)
-
-    def _write(self, path: Path, content: bytes, mode: int) -> None:
-        """Write beside, then rename: readers see the old file or the new one, whole.
-
-        The file is made closed (0600, O_EXCL) and opened to others only when it
-        is complete; a private key is never readable, not for an instant.
-        """
-        beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SECRET)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                if _is_root():
-                    os.fchown(file.fileno(), *self.owner)
-                os.fchmod(file.fileno(), mode)
-                os.fsync(file.fileno())
-            beside.replace(path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+                give_to_folders_owner(parent)
 
 
 def write_file(path: Path, content: str, mode: int) -> None:
@@ -182,16 +159,10 @@ def _exists(path: Path) -> bool:
         return path.exists()
 
 
-def _is_root() -> bool:
-    return os.geteuid() == 0
-
-
 @contextmanager
 def reported(path: Path) -> Iterator[None]:
     """Say what the system refuses in one line with its place."""
     try:
         yield
     except OSError as error:
-        raise ConfigError(
-            str(error.filename or path), (error.strerror or "cannot be used").lower()
-        ) from None
+        raise ConfigError(str(error.filename or path), reason(error)) from None

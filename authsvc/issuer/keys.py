@@ -27,6 +27,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from authsvc.errors import ConfigError, InvalidConfigurationError, NotReadyError
+from authsvc.files import reason
 
 PrivateKey = ECKey | OKPKey | RSAKey
 
@@ -126,7 +127,7 @@ def load(folder: Path, overlap: float) -> KeyRing:
         try:
             key = _read(file)
         except OSError as error:
-            errors.append(ConfigError(str(file), (error.strerror or "cannot be read").lower()))
+            errors.append(ConfigError(str(file), reason(error)))
         except ValueError as error:
             errors.append(ConfigError(str(file), str(error)))
         else:
@@ -147,7 +148,7 @@ def _files(folder: Path, errors: list[ConfigError]) -> list[Path]:
         mode = folder.stat().st_mode
         files = sorted(folder.iterdir())
     except OSError as error:
-        errors.append(ConfigError(str(folder), (error.strerror or "cannot be read").lower()))
+        errors.append(ConfigError(str(folder), reason(error)))
         return []
     if mode & (stat.S_IWGRP | stat.S_IWOTH) and not mode & stat.S_ISVTX:
         errors.append(ConfigError(str(folder), "others may write here (chmod go-w)"))

@@ -7,18 +7,18 @@ keys of before that are taken away.
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 from joserfc.jwk import ECKey, OKPKey
 
 from authsvc.errors import ConfigError, InvalidConfigurationError
+from authsvc.files import give_to_folders_owner, reason, write_whole
 from authsvc.issuer import keys
-from authsvc.ownership import give_to_folders_owner
 
 Algorithm = Literal["ES256", "EdDSA"]
 
@@ -41,8 +41,10 @@ def rotate(
         InvalidConfigurationError: the folder or a key in it cannot be used, or the key of the
             last rotation does not sign yet.
     """
-    _make(folder)
-    states = keys.load(folder, overlap).states(now) if _has_keys(folder) else []
+    with _reported(folder):
+        _make(folder)
+        has_keys = _has_keys(folder)
+    states = keys.load(folder, overlap).states(now) if has_keys else []
     waiting = [key for key, state in states if state is keys.KeyState.NEXT]
     if waiting:
         message = f"signs from {_utc(waiting[0].active_from)} on; rotate again after that"
@@ -52,10 +54,14 @@ def rotate(
     kid = key.thumbprint()
     file = folder / f"{_utc(now).replace(':', '').replace('-', '')}-{kid[:8]}.jwk"
     members = {**key.as_dict(private=True), "use": "sig", "alg": algorithm, "kid": kid}
-    _write(file, {**members, "iat": int(now), "nbf": active_from})
+    content = msgspec.json.encode({**members, "iat": int(now), "nbf": active_from}) + b"\n"
+    # Whole or not at all: a service that reads the folder never sees half a key.
+    with _reported(file):
+        write_whole(file, content, 0o600)
     retired = tuple(key.file for key, state in states if state is keys.KeyState.RETIRED)
     for old in retired:
-        old.unlink()
+        with _reported(old):
+            old.unlink()
     return Rotation(file, kid, active_from, retired)
 
 
@@ -64,14 +70,19 @@ def _make(folder: Path) -> None:
         folder.mkdir(mode=0o700)
     except FileExistsError:
         return
-    except OSError as error:
-        message = (error.strerror or "cannot be made").lower()
-        raise InvalidConfigurationError([ConfigError(str(folder), message)]) from None
     give_to_folders_owner(folder)
 
 
 def _has_keys(folder: Path) -> bool:
     return any(not entry.name.startswith(".") for entry in folder.iterdir())
+
+
+@contextmanager
+def _reported(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InvalidConfigurationError([ConfigError(str(path), reason(error))]) from None
 
 
 def _generate(algorithm: Algorithm) -> ECKey | OKPKey:
@@ -82,14 +93,3 @@ def _generate(algorithm: Algorithm) -> ECKey | OKPKey:
 
 def _utc(moment: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
-
-
-def _write(file: Path, members: dict[str, Any]) -> None:
-    # Whole or not at all: a service that reads the folder never sees half a key.
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=".")  # mode 0600
-    with os.fdopen(descriptor, "wb") as handle:
-        handle.write(msgspec.json.encode(members) + b"\n")
-        handle.flush()
-        give_to_folders_owner(file, handle.fileno())
-        os.fsync(handle.fileno())
-    Path(temporary).replace(file)

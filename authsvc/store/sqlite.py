@@ -20,7 +20,7 @@ from typing import Any
 
 from authsvc.attempts import Curve
 from authsvc.errors import BackendError
-from authsvc.ownership import give_to_folders_owner
+from authsvc.files import give_to_folders_owner
 from authsvc.store.protocol import RefreshState, Session
 
 _SCHEMA_VERSION = 1

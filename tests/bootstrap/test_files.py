@@ -1,36 +1,14 @@
-"""Files are whole or not there, and keys are never open."""
+"""What becomes of each kind of file when it is written again."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from authsvc.bootstrap.files import SECRET, Folder, Outcome
 from authsvc.errors import ConfigError
-
-
-def test_a_secret_is_made_closed_and_under_a_name_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened: list[tuple[str, int, int]] = []
-    real: Callable[..., int] = os.open
-
-    def recording(path: str, flags: int, mode: int = 0o777, **others: int) -> int:
-        opened.append((str(path), flags, mode))
-        return real(path, flags, mode, **others)
-
-    monkeypatch.setattr(os, "open", recording)
-
-    Folder(tmp_path).replace("key", b"secret", SECRET)
-
-    ((name, flags, mode),) = opened
-    assert mode == 0o600
-    assert flags & os.O_EXCL
-    assert flags & os.O_CREAT
-    assert name != str(tmp_path / "key")
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(

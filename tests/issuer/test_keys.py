@@ -85,6 +85,27 @@ def test_a_folder_that_cannot_be_made_is_a_fault_with_its_place(tmp_path: Path) 
         _rotate(tmp_path / "missing/keys", NOW)
 
 
+def test_a_key_that_cannot_be_written_leaves_nothing_behind(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+
+    with pytest.raises(InvalidConfigurationError, match=r"\.jwk: no space left on device"):
+        _rotate(folder, NOW)
+
+    assert list(folder.iterdir()) == []
+
+
+def test_a_file_in_the_place_of_the_folder_is_a_fault_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "keys").touch()
+
+    with pytest.raises(InvalidConfigurationError, match="keys: not a directory"):
+        _rotate(tmp_path / "keys", NOW)
+
+
 def test_a_new_key_is_published_before_it_signs_and_the_old_verifies_after(folder: Path) -> None:
     old = _rotate(folder, NOW)
     new = _rotate(folder, NOW + 1000)

@@ -98,21 +98,16 @@ def _diff(path: str, old: str, new: str) -> Iterator[str]:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write all of the file or nothing, where a link leads, with the rights that it had."""
-    import os
-    import tempfile
+    """Write all of the file or nothing, where a link leads, with the owner and rights it had."""
+    import stat
+
+    from authsvc.errors import InvalidPolicyError, PolicyError
+    from authsvc.files import reason, write_whole
 
     target = path.resolve()
-    mode = target.stat().st_mode
-    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=target.parent)
-    temporary = Path(name)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(mode)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        status = target.stat()
+        owner = (status.st_uid, status.st_gid)
+        write_whole(target, text.encode(), stat.S_IMODE(status.st_mode), owner)
+    except OSError as error:
+        raise InvalidPolicyError([PolicyError(str(path), 0, reason(error))]) from None

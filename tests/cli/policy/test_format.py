@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+import pytest
 
 from tests.cli.policy.conftest import Authsvc
 
@@ -52,3 +55,33 @@ def test_a_folder_with_an_error_is_left_alone(authsvc: Authsvc, tmp_path: Path) 
     assert (answer.code, answer.out) == (1, "")
     assert answer.err.startswith(f"error: {tmp_path}/b.csv:1: ")
     assert (tmp_path / "a.csv").read_text() == UGLY
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root writes files of others")
+def test_a_file_that_root_formats_stays_its_owners(authsvc: Authsvc, tmp_path: Path) -> None:
+    file = tmp_path / "p.csv"
+    file.write_text(UGLY)
+    file.chmod(0o640)
+    os.chown(file, 65533, 65534)
+
+    authsvc("format", "--policy", file)
+
+    assert file.read_text() == NEAT
+    assert (file.stat().st_uid, file.stat().st_gid) == (65533, 65534)
+
+
+def test_a_file_that_cannot_be_written_is_an_error_with_its_place(
+    authsvc: Authsvc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "p.csv"
+    file.write_text(UGLY)
+
+    def no_space(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+
+    answer = authsvc("format", "--policy", file)
+
+    assert (answer.code, answer.err) == (1, f"error: {file}: no space left on device\n")
+    assert file.read_text() == UGLY

@@ -1,0 +1,68 @@
+"""Files as this service writes them: whole or not at all, and belonging to whoever reads them.
+
+An administrator runs a command as root beside a service that runs as somebody
+else; what the command makes has to be the service's to read. Nothing here
+knows what the files are about.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+Owner = tuple[int, int]
+"""A user's and a group's id."""
+
+
+def write_whole(path: Path, content: bytes, mode: int, owner: Owner | None = None) -> None:
+    """Put a file in place: readers see the old one or the new one, whole.
+
+    It is made closed (0600) under another name, with a dot in front, and is
+    opened to others only once it is complete: a private key is not readable for
+    an instant. Where root writes, it belongs to ``owner``, by default that of
+    the folder. What fails leaves nothing behind.
+
+    Raises:
+        OSError: the system refuses.
+    """
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            if owner is None:
+                give_to_folders_owner(beside, file.fileno())
+            elif _is_root():
+                os.fchown(file.fileno(), *owner)
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def give_to_folders_owner(path: Path, descriptor: int | None = None) -> None:
+    """Give a new file or folder to the owner of the folder it is in; only root can, or has to.
+
+    ``descriptor`` of a file: the folder's owner may have replaced the name with
+    a hard link to someone else's file.
+    """
+    if not _is_root():
+        return
+    folder = path.parent.stat()
+    if descriptor is None:
+        os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)  # nor to a link's
+    else:
+        os.fchown(descriptor, folder.st_uid, folder.st_gid)
+
+
+def reason(error: OSError) -> str:
+    """Return in words why the system refused, as it reads after ``file: ``."""
+    return (error.strerror or "cannot be used").lower()
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
