@@ -18,6 +18,7 @@ from authsvc.authn.passwords import (
     StaticPasswordsSettings,
 )
 from authsvc.errors import BackendError
+from authsvc.files import write_whole
 from authsvc.interfaces import TokenAuthenticator, UserInfo
 from authsvc.issuer.clients import Client
 from authsvc.issuer.issuer import Caller, Issuer
@@ -69,7 +70,8 @@ class Table:
 
     def write(self) -> None:
         """Write the rows and have them read."""
-        self.file.write_text("".join(f"{name}:{row}\n" for name, row in self.rows.items()))
+        rows = "".join(f"{name}:{row}\n" for name, row in self.rows.items())
+        write_whole(self.file, rows.encode(), 0o600)  # another house may be reading it
         self._table.table.load()
 
     def remove(self, username: str) -> None:
