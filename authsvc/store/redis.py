@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from authsvc.attempts import Curve
-from authsvc.errors import BackendError
+from authsvc.errors import BackendError, InvalidConfigurationError
+from authsvc.secret_files import read_secret
 from authsvc.store.protocol import Session
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class RedisStore:
         """See Store."""
         with self._redis() as redis:
             ids: Any = redis.zrange(_REVOKED, f"({now}", "+inf", byscore=True)
-        return frozenset(each.decode() for each in ids)
+            return frozenset(each.decode() for each in ids)
 
     def admit(self, key: str, now: float, curve: Curve) -> float:
         """See Store."""
@@ -221,7 +222,7 @@ class RedisStore:
             yield self._client
         except (RedisConnectionError, RedisTimeoutError) as error:
             raise BackendError(f"store: {error}") from error
-        except RedisError as error:
+        except (RedisError, ValueError) as error:
             # Without its message: Redis quotes the arguments of what it does not
             # understand, a password among them.
             raise BackendError(f"store: {type(error).__name__}") from None
@@ -240,7 +241,10 @@ def _connect(settings: RedisSettings) -> Redis:
             self._file = file
 
         def get_credentials(self) -> tuple[str] | tuple[str, str]:
-            password = self._file.read_text().rstrip("\r\n")
+            try:
+                password = read_secret(self._file)
+            except InvalidConfigurationError as error:
+                raise BackendError(f"store: {error}") from None
             return (settings.username, password) if settings.username else (password,)
 
     options: dict[str, Any] = {}
@@ -282,4 +286,7 @@ def _encode(session: Session) -> bytes:
 
 
 def _decode(session: bytes) -> Session:
-    return msgspec.json.decode(session, type=Session)
+    try:
+        return msgspec.json.decode(session, type=Session)
+    except (msgspec.DecodeError, ValueError):  # a later release's, or not ours
+        raise BackendError("store: holds a session that this release cannot read") from None

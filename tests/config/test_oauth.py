@@ -251,6 +251,36 @@ def test_an_error_has_its_place(
     assert "u:p" not in str(errors)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"http://u:canary@x:8080 \n", "HTTP proxy"),
+        (b"canary", "HTTP proxy"),
+        (b"\n", "/proxy: empty"),
+        (b"http://u:canary\xff@x", "/proxy: not UTF-8"),
+    ],
+    ids=repr,
+)
+def test_what_is_wrong_with_a_proxys_file_is_said_without_what_is_in_it(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    (tmp_path / "proxy").write_bytes(content)
+
+    errors = errors_of(tmp_path, oidc(http={"proxyURLFile": "proxy"}))
+
+    assert list(errors) == ["[0].oidc.http.proxyURLFile"]
+    assert message in str(errors)
+    assert "canary" not in str(errors)
+
+
+def test_a_proxys_file_is_read_without_its_line_end(tmp_path: Path) -> None:
+    (tmp_path / "proxy").write_text("http://u:p@x:8080\r\n", encoding="utf-8")
+
+    settings = load_document(tmp_path, oidc(http={"proxyURLFile": "proxy"}))
+
+    assert settings.http.proxy == "http://u:p@x:8080"
+
+
 @pytest.mark.parametrize("key", ["tenant", "Example.com/t", "k8s.io/x", "a.kubernetes.io/x"])
 def test_a_key_in_extra_is_as_kubernetes_wants_it(tmp_path: Path, key: str) -> None:
     mappings = {

@@ -91,6 +91,40 @@ def test_a_password_is_read_from_its_file_and_is_in_no_error(tmp_path: Path) -> 
     server.stop()
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "no such file"), (b"\n", "empty"), (b"canary\xff", "not UTF-8")],
+    ids=["missing", "empty", "not UTF-8"],
+)
+def test_a_password_that_cannot_be_read_is_a_failure_that_names_its_file(
+    redis_server: RedisServer, tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    password = tmp_path / "password"
+    if content is not None:
+        password.write_bytes(content)
+    store = RedisStore(RedisSettings(redis_server.url, password_file=password))
+
+    with pytest.raises(BackendError, match=f"store: .*/password: {message}") as failed:
+        store.revoked(NOW)
+
+    assert "canary" not in str(failed.value)
+    store.close()
+
+
+def test_what_this_release_cannot_read_is_a_failure(
+    store: RedisStore, redis_server: RedisServer
+) -> None:
+    store.create(session())
+    with Redis.from_url(redis_server.url) as redis:
+        redis.hset("{authsvc}:session:s1", "session", "[1]")
+        redis.zadd("{authsvc}:revoked", {b"\xff": NOW + 60})
+
+    with pytest.raises(BackendError, match="cannot read"):
+        store.find("s1")
+    with pytest.raises(BackendError, match="UnicodeDecodeError"):
+        store.revoked(NOW)
+
+
 def test_tls_is_verified_against_the_given_ca_only(tmp_path: Path) -> None:
     for name in ("server", "other"):
         subprocess.run(

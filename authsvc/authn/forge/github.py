@@ -22,10 +22,10 @@ from authsvc.authn.forge.api import ForgeAPI, text_at
 from authsvc.authn.forge.settings import GitHubSettings
 from authsvc.authn.provider import ProviderAuthenticator
 from authsvc.authn.routing import Route, route_prefix
-from authsvc.authn.secrets import secret_in
 from authsvc.errors import BackendError
 from authsvc.interfaces import Identity
 from authsvc.reloading import Reloading
+from authsvc.secret_files import secret_in
 
 _PERSONAL = ("ghp_", "github_pat_")
 _OF_APPS = ("gho_", "ghu_")
@@ -49,7 +49,8 @@ class GitHubAuthenticator(ProviderAuthenticator):
         self._prefixes = _PERSONAL + (_OF_APPS if settings.app else ())
         self._secret: Reloading[str] | None = None
         if settings.app is not None:
-            self._secret = secret_in(settings.app.client_secret_file, name)
+            part = f"authenticator/{name}/secret"
+            self._secret = secret_in(settings.app.client_secret_file, part)
             self.files = (self._secret,)
 
     def route(self, token: str) -> Route:

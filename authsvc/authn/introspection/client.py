@@ -20,8 +20,8 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from authsvc.authn.introspection.settings import ClientAuthentication, ClientMethod
 from authsvc.authn.jose import Algorithms
-from authsvc.authn.secrets import read_secret, secret_in, unusable
 from authsvc.reloading import Reloading
+from authsvc.secret_files import read_secret, secret_in, unusable
 
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ASSERTION_SECONDS = 60
@@ -82,7 +82,7 @@ class SecretClient:
         assert file is not None  # noqa: S101  the settings' own promise for this method
         self._basic = settings.method is ClientMethod.BASIC
         self._id = settings.client_id
-        self._secret = secret_in(file, name)
+        self._secret = secret_in(file, f"authenticator/{name}/secret")
         self.files = (self._secret,)
 
     def proof(self) -> Proof:

@@ -19,8 +19,9 @@ from authsvc.authn.ldap.settings import (
     Server,
     SimpleBind,
 )
-from authsvc.errors import BackendError
+from authsvc.errors import BackendError, InvalidConfigurationError
 from authsvc.reloading import fingerprint
+from authsvc.secret_files import read_secret
 
 REJECTED_SECONDS = 30.0
 """How long a service password that was refused is not tried again: directories lock accounts."""
@@ -73,15 +74,9 @@ def read_password(simple: SimpleBind) -> str:
         BackendError: the file cannot be read, is empty or is not UTF-8.
     """
     try:
-        password = simple.password_file.read_bytes().decode()
-    except OSError as error:
-        raise BackendError(f"{simple.password_file}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise BackendError(f"{simple.password_file}: not UTF-8") from None
-    password = password.removesuffix("\n").removesuffix("\r")
-    if not password:
-        raise BackendError(f"{simple.password_file}: empty")
-    return password
+        return read_secret(simple.password_file)
+    except InvalidConfigurationError as error:
+        raise BackendError(str(error)) from None
 
 
 def _expect_success(connection: Connection, result: BindResult) -> None:

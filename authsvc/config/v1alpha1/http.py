@@ -9,6 +9,8 @@ import msgspec
 
 from authsvc.authn.http_settings import HTTPSettings, url_fault
 from authsvc.config.decode import Duration, Place, Wire, seconds
+from authsvc.errors import InvalidConfigurationError
+from authsvc.secret_files import read_secret
 
 
 class HTTP(Wire, frozen=True):
@@ -48,12 +50,16 @@ class HTTP(Wire, frozen=True):
         if not self.proxy_url_file:
             return ""
         place = at.field("proxyURLFile")
+        file = place.existing_file(self.proxy_url_file)
+        if place.has_errors():
+            return ""
         try:
-            text = place.existing_file(self.proxy_url_file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            return ""  # recorded by existing_file, but for one that is no text
-        _check_proxy(text, place, secret=True)
-        return text
+            url = read_secret(file)
+        except InvalidConfigurationError as error:
+            place.error(str(error))
+            return ""
+        _check_proxy(url, place, secret=True)
+        return url
 
 
 def checked_url(url: str, at: Place) -> str:
@@ -69,7 +75,7 @@ def _check_proxy(url: str, at: Place, *, secret: bool) -> None:
         _ = parts.port
     except ValueError:
         parts = urlsplit("")
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or url.split() != [url]:
         at.error("expected the URL of an HTTP proxy, such as http://proxy.example.com:3128")
     elif parts.username is not None and not secret:
         at.error("must hold no user or password; put the URL into a file, in proxyURLFile")
