@@ -58,6 +58,9 @@ class Revocations:
             if self._healthy:
                 _log.error("revocations_unread_last_known_kept", error=str(error))
             self._healthy = False
+        except Exception:  # noqa: BLE001  a fault of ours costs this look, never the next
+            _log.error("revocations_unread_last_known_kept", exc_info=True)
+            self._healthy = False
         else:
             if not self._healthy:
                 _log.info("revocations_read_again")
@@ -88,3 +91,5 @@ class Revocations:
             self._store.purge(self._clock())
         except BackendError as error:
             _log.warning("store_not_purged", error=str(error))
+        except Exception:  # noqa: BLE001  as above
+            _log.error("store_not_purged", exc_info=True)

@@ -153,6 +153,23 @@ def test_while_the_store_is_down_nobody_logs_in_and_tokens_still_verify(
     assert house.issuer.refresh(house.caller(), str(issued.refresh_token)) is not None
 
 
+def test_no_failure_of_the_store_ends_the_reading_of_revocations(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(_: float) -> frozenset[str]:
+        raise RuntimeError
+
+    monkeypatch.setattr(house.opened, "revoked", crash)
+    monkeypatch.setattr(house.opened, "purge", crash)
+    house.issuer.revocations._poll_seconds = 0.01
+    house.issuer.start()
+    eventually(lambda: not house.issuer.revocations._healthy, "it has failed")
+
+    monkeypatch.undo()
+
+    eventually(lambda: house.issuer.revocations._healthy, "it reads again")
+
+
 def test_a_worker_that_never_read_the_revocations_does_not_guess(
     make_house: MakeHouse, tmp_path: Path
 ) -> None:
