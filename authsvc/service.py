@@ -137,7 +137,7 @@ def build(configuration: Configuration) -> Service:
     of_identities = [file for provider in providers for file in provider.files]
     parts = [part for provider in providers for part in provider.parts]
     if issuing is not None:
-        of_identities.append(issuing.issuer.keys)
+        of_identities += issuing.issuer.files
         parts.append(issuing.issuer)
     if store is not None:
         parts.append(store)

@@ -2,7 +2,8 @@
 
 Most are public: a program on a laptop keeps no secret. An unknown client, a
 wrong secret and a secret where there should be none are one and the same
-answer, in the same time.
+answer, in the same time. A secret follows its file, so it can be rotated under
+a running service.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ from typing import NamedTuple
 
 from authlib.oauth2.rfc6749 import ClientMixin
 
-from authsvc.errors import ConfigError, InvalidConfigurationError
 from authsvc.issuer.settings import ClientSettings
+from authsvc.reloading import Reloading
+from authsvc.secret_files import read_secret
 
 
 class Client(ClientMixin):  # type: ignore[misc]  # Authlib ships no types
     """A client in the form in which Authlib asks about it."""
 
-    def __init__(self, settings: ClientSettings, secret: bytes | None) -> None:
+    def __init__(self, settings: ClientSettings) -> None:
         self.id = settings.id
         self.grants = settings.grants
-        self.secret = secret
 
     def check_grant_type(self, grant_type: str) -> bool:
         """Whether the client may use a grant."""
@@ -40,40 +41,36 @@ class Credentials(NamedTuple):
 
 
 class Clients:
-    """The configured clients; reads the files of their secrets.
-
-    Raises:
-        InvalidConfigurationError: a file cannot be read or is empty.
-    """
+    """The configured clients. ``files`` hold the secrets of those that have one."""
 
     def __init__(self, clients: Iterable[ClientSettings]) -> None:
-        self._clients = {
-            settings.id: Client(
-                settings,
-                None if settings.secret_file is None else _read_secret(settings.secret_file),
-            )
+        clients = tuple(clients)
+        self._clients = {settings.id: Client(settings) for settings in clients}
+        self._secrets = {
+            settings.id: _digest_in(settings.secret_file, settings.id)
             for settings in clients
+            if settings.secret_file is not None
         }
+        self.files: tuple[Reloading[bytes], ...] = tuple(self._secrets.values())
 
     def authenticate(self, credentials: Credentials) -> Client | None:
-        """Return the client, None where it is unknown or its secret is not the one given."""
+        """Return the client, None where it is unknown or its secret is not the one given.
+
+        Raises:
+            NotReadyError: its secret was never read in this process.
+        """
         client = self._clients.get(credentials.client_id)
-        expected = client.secret if client is not None else _digest("")
-        given = None if credentials.secret is None else _digest(credentials.secret)
-        if expected is None or given is None:
-            return client if expected is given else None
-        return client if hmac.compare_digest(expected, given) and client is not None else None
+        secret = self._secrets.get(credentials.client_id)
+        expected = _digest("") if secret is None else secret.current
+        given = credentials.secret
+        is_equal = hmac.compare_digest(expected, _digest(given or ""))
+        is_told = given is not None
+        return client if is_equal and is_told == (secret is not None) else None
 
 
 def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
-def _read_secret(file: Path) -> bytes:
-    try:
-        secret = file.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError):
-        secret = ""
-    if not secret:
-        raise InvalidConfigurationError([ConfigError(str(file), "no client secret to be read")])
-    return _digest(secret)
+def _digest_in(file: Path, client: str) -> Reloading[bytes]:
+    return Reloading(f"issuer-client/{client}", lambda: _digest(read_secret(file)), [file])

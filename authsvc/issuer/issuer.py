@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -76,7 +76,8 @@ class Issuer:
 
     ``exchangeable`` knows the tokens that may be exchanged; None for none. Any
     method may raise BackendError: something that has to be asked cannot answer,
-    nothing was changed, and the same request is good later.
+    nothing was changed, and the same request is good later. ``files`` are to be
+    loaded before anything is asked.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Issuer:
             "issuer-keys", lambda: keys.load(settings.keys, settings.key_overlap), [settings.keys]
         )
         self.clients = Clients(settings.clients)
+        self.files: tuple[Reloading[Any], ...] = (self.keys, *self.clients.files)
         self.revocations = Revocations(store, clock)
         self.sessions = Sessions(settings, store, self.revocations, clock)
         audiences = frozenset({settings.audience, *settings.audiences})
@@ -113,7 +115,7 @@ class Issuer:
         )
 
     def start(self) -> None:
-        """Start reading revocations (the keys are followed by whoever follows files)."""
+        """Start reading revocations; ``files`` are followed by whoever follows files."""
         self.revocations.start()
 
     def close(self) -> None:

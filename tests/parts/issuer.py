@@ -119,7 +119,8 @@ class House:
         self.issuer = Issuer(
             self.settings, self.opened, self.directories, self.exchangeable, self.clock
         )
-        self.issuer.keys.load()
+        for file in self.issuer.files:
+            file.load()
         self.authenticator = IssuedTokenAuthenticator(
             self.issuer.tokens, self.issuer.revocations, self.directories, self.settings.audience
         )
@@ -136,7 +137,7 @@ class House:
 
     def caller(self, address: str = "192.0.2.7", client: str = DEFAULT_CLIENT) -> Caller:
         """Return who asks."""
-        return Caller(Client(ClientSettings(client), None), address)
+        return Caller(Client(ClientSettings(client)), address)
 
     def close(self) -> None:
         """Give everything back."""

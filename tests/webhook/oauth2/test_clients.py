@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from authsvc.attempts import Curve
 from authsvc.issuer.settings import DEFAULT_CLIENT, GRANTS, ClientSettings
-from tests.parts.issuer import URL, MakeHouse
+from tests.parts.issuer import URL, House, MakeHouse
 from tests.webhook.oauth2.asking import FORM, Post, basic, client_of, error_of, log_in
 
 
@@ -68,6 +68,23 @@ def test_guessing_at_a_clients_secret_is_slowed(make_house: MakeHouse, tmp_path:
     assert public.status_code == 200
     house.clock.advance(30)
     assert ask("/oauth2/token", "right") == 200
+
+
+def test_a_secret_is_rotated_without_a_restart(
+    client: FlaskClient, house: House, tmp_path: Path
+) -> None:
+    def ask(secret: str) -> int:
+        header = basic("robot", secret)
+        return client.post("/oauth2/token", base_url=URL, data=FORM, headers=header).status_code
+
+    (file,) = house.issuer.clients.files
+    (tmp_path / "secret").write_text("new\n")
+    assert file.reload()
+
+    assert [ask("canary%3As%E2%82%ACcret"), ask("new")] == [401, 200]
+    (tmp_path / "secret").write_text("\n")
+    assert not file.reload()
+    assert ask("new") == 200
 
 
 def test_two_ways_of_authentication_at_once_are_refused(client: FlaskClient) -> None:
