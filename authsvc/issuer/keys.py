@@ -20,24 +20,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.jwk import ECKey, OKPKey
 
+from authsvc import jose
 from authsvc.errors import ConfigError, InvalidConfigurationError, NotReadyError
 from authsvc.files import reason
-
-PrivateKey = ECKey | OKPKey | RSAKey
+from authsvc.jose import PrivateKey
 
 _KINDS: dict[str, Callable[[Any], PrivateKey]] = {
     "EC": ECKey.import_key,
     "OKP": OKPKey.import_key,
 }
-_MIN_RSA_BITS = 2048
-_CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
-_CANNOT_SIGN = "of a kind that cannot sign a token; EC, Ed25519 and RSA can"
 
 
 class SigningKey(NamedTuple):
@@ -163,11 +157,11 @@ def _read(file: Path) -> SigningKey:
     if file.suffix == ".jwk":
         key, created_at, active_from = _from_jwk(data)
     elif file.suffix == ".pem":
-        key, created_at, active_from = _from_pem(data), 0.0, 0.0
+        key, created_at, active_from = jose.read_private_key(data), 0.0, 0.0
     else:
         raise ValueError("neither .jwk nor .pem")
     kid = key.kid or key.thumbprint()
-    return SigningKey(key, kid, _algorithm(key), created_at, active_from, file)
+    return SigningKey(key, kid, jose.algorithm_of(key), created_at, active_from, file)
 
 
 def _check_mode(status: os.stat_result) -> None:
@@ -178,22 +172,6 @@ def _check_mode(status: os.stat_result) -> None:
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077 & ~allowed:
         raise ValueError(f"others may read it: mode {mode:04o}, expected {allowed:04o} at most")
-
-
-def _from_pem(data: bytes) -> PrivateKey:
-    try:
-        private = load_pem_private_key(data, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ValueError("no unencrypted private key in PEM form") from None
-    if isinstance(private, rsa.RSAPrivateKey):
-        _check_rsa(private.key_size)  # first: joserfc only warns
-        return RSAKey.import_key(private)
-    if isinstance(private, ec.EllipticCurvePrivateKey):
-        _check_curve(private)
-        return ECKey.import_key(private)
-    if isinstance(private, ed25519.Ed25519PrivateKey):
-        return OKPKey.import_key(private)
-    raise ValueError(_CANNOT_SIGN)
 
 
 def _from_jwk(data: bytes) -> tuple[PrivateKey, float, float]:
@@ -212,29 +190,6 @@ def _time(members: Mapping[str, object], name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{name} is no number")  # noqa: TRY004  a fault of the file's text
     return float(value)
-
-
-def _algorithm(key: PrivateKey) -> str:
-    private = key.private_key
-    if isinstance(private, rsa.RSAPrivateKey):
-        return "RS256"
-    if isinstance(private, ec.EllipticCurvePrivateKey):
-        return _check_curve(private)
-    if isinstance(private, ed25519.Ed25519PrivateKey):
-        return "EdDSA"
-    raise ValueError(_CANNOT_SIGN)
-
-
-def _check_curve(key: ec.EllipticCurvePrivateKey) -> str:
-    algorithm = _CURVES.get(key.curve.name)
-    if algorithm is None:
-        raise ValueError(f"curve {key.curve.name} is not one of {', '.join(_CURVES)}")
-    return algorithm
-
-
-def _check_rsa(bits: int) -> None:
-    if bits < _MIN_RSA_BITS:
-        raise ValueError(f"RSA of {bits} bits is weak; {_MIN_RSA_BITS} at least")
 
 
 def _public(key: SigningKey) -> dict[str, Any]:

@@ -13,12 +13,13 @@ the salt.
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 import hmac
 import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 from typing import NamedTuple
+
+from authsvc.jose import decode_part
 
 _PREFIX = "authsvc_rt_"  # lets scanners of repositories and logs know one when they see it
 _BYTES = 32
@@ -55,8 +56,8 @@ def parse(text: str) -> RefreshToken | None:
     if not text.startswith(_PREFIX) or len(parts) != 3 or not text.isascii():
         return None
     try:
-        family, secret = (urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in parts[1:])
-    except (binascii.Error, ValueError):
+        family, secret = (decode_part(part) for part in parts[1:])
+    except ValueError:
         return None
     if len(family) != _BYTES or len(secret) != _BYTES:
         return None

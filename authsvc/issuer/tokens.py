@@ -9,17 +9,16 @@ known here.
 from __future__ import annotations
 
 import secrets
-from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jws import JWSRegistry
 
 from authsvc.interfaces import UserInfo
 from authsvc.issuer.keys import KeyRing
+from authsvc.jose import Algorithms, decode_part
 
 _TYPE = "at+jwt"  # RFC 9068 2.1
 
@@ -34,17 +33,6 @@ class AccessToken(NamedTuple):
     directory: str
     issued_at: int
     expires_at: int
-
-
-class _Algorithms(JWSRegistry):
-    """JOSE's algorithms, of which the key alone says which one is used."""
-
-    def get_alg(self, name: str) -> Any:
-        # joserfc's own warns of "EdDSA", which RFC 9864 renames; verifiers of
-        # today know only that name.
-        if self.allowed is None or name not in self.allowed:
-            raise JoseError("the algorithm is not the key's")
-        return self.algorithms[name]
 
 
 class AccessTokens:
@@ -96,7 +84,7 @@ class AccessTokens:
         if with_groups:
             claims["groups"] = list(token.user.groups)
         header = {"typ": _TYPE, "alg": key.algorithm, "kid": key.kid}
-        return jwt.encode(header, claims, key.key, registry=_Algorithms(algorithms=[key.algorithm]))
+        return jwt.encode(header, claims, key.key, registry=Algorithms([key.algorithm]))
 
     def verify(self, token: str) -> AccessToken | None:
         """Return what a token says, None where it is not one of ours that is good now."""
@@ -106,8 +94,8 @@ class AccessTokens:
         if key is None:
             return None
         try:
-            algorithms = _Algorithms(algorithms=[key.algorithm])
-            claims = jwt.decode(token, key.key, registry=algorithms).claims
+            # The key alone says which algorithm it is.
+            claims = jwt.decode(token, key.key, registry=Algorithms([key.algorithm])).claims
         except (JoseError, ValueError, RecursionError):
             return None
         return self._validate(claims)
@@ -150,7 +138,7 @@ def _header(token: str) -> Mapping[str, object]:
     """Return the unverified header, to find the key by; empty where there is none."""
     head, dot, _ = token.partition(".")
     try:
-        header = msgspec.json.decode(urlsafe_b64decode(head + "=" * (-len(head) % 4)))
+        header = msgspec.json.decode(decode_part(head))
     except (ValueError, msgspec.DecodeError, RecursionError):  # the last for what is nested deep
         return {}
     return header if dot and isinstance(header, dict) else {}

@@ -16,21 +16,14 @@ from uuid import uuid4
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from authsvc.authn.introspection.settings import ClientAuthentication, ClientMethod
-from authsvc.authn.jose import Algorithms
+from authsvc.jose import Algorithms, PrivateKey, algorithm_of, read_private_key
 from authsvc.reloading import Reloading
 from authsvc.secret_files import read_secret, secret_in, unusable
 
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ASSERTION_SECONDS = 60
-_ALGORITHM_OF_CURVE = {
-    "P-256": "ES256",
-    "P-384": "ES384",
-    "P-521": "ES512",
-    "Ed25519": "EdDSA",
-}
 
 
 class Proof(NamedTuple):
@@ -130,33 +123,18 @@ class PrivateKeyJWTClient:
 class _Signer(NamedTuple):
     """A private key, and the algorithm it signs with."""
 
-    key: Key
+    key: PrivateKey
     algorithm: str
 
 
 def _signer(file: Path, algorithm: str) -> _Signer:
-    key = _private_key(file)
-    algorithm = algorithm or _algorithm_of(key)
+    try:
+        key = read_private_key(read_secret(file).encode())
+    except ValueError as error:
+        raise unusable(file, str(error)) from None
+    algorithm = algorithm or algorithm_of(key)
     try:
         Algorithms([algorithm]).get_alg(algorithm).check_key(key)
     except JoseError:
-        raise unusable(file, f"not a key for {algorithm or key.key_type}") from None
+        raise unusable(file, f"not a key for {algorithm}") from None
     return _Signer(key, algorithm)
-
-
-def _private_key(file: Path) -> Key:
-    text = read_secret(file)
-    for kind in (RSAKey, ECKey, OKPKey):
-        try:
-            key = kind.import_key(text)
-        except (JoseError, ValueError, TypeError):
-            continue
-        if key.is_private:
-            return key
-    raise unusable(file, "not a private key for signatures in PEM")
-
-
-def _algorithm_of(key: Key) -> str:
-    if isinstance(key, ECKey | OKPKey):
-        return _ALGORITHM_OF_CURVE.get(key.curve_name, "")
-    return "RS256"

@@ -7,7 +7,6 @@ verify it with (``jwk``, ``jku``, ``x5u``) is refused. No I/O here.
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -18,11 +17,9 @@ from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 from joserfc.jws import CompactSignature
 
 from authsvc.authn.checks import Refused
-from authsvc.authn.jose import Algorithms
+from authsvc.jose import CURVES, MIN_RSA_BITS, Algorithms, decode_part
 
-_MIN_RSA_BITS = 2048  # RFC 7518 3.3
 _SELF_MADE_TRUST = ("jwk", "jku", "x5u")
-_CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 _ED25519 = {"EdDSA", "Ed25519"}
 
 
@@ -101,7 +98,7 @@ def _read_key(entry: Any) -> Key | None:
     try:
         if entry.get("use", "sig") != "sig" or "verify" not in entry.get("key_ops", ["verify"]):
             return None
-        if entry.get("kty") == "RSA" and _bits(entry["n"]) < _MIN_RSA_BITS:
+        if entry.get("kty") == "RSA" and _bits(entry["n"]) < MIN_RSA_BITS:
             return None
         key = kinds[entry.get("kty")].import_key(entry)
         _ = key.public_key  # makes joserfc read the numbers in it
@@ -112,8 +109,7 @@ def _read_key(entry: Any) -> Key | None:
 
 def _bits(number: str) -> int:
     """Return the length of a Base64urlUInt (RFC 7518 2)."""
-    octets = base64.urlsafe_b64decode(number + "=" * (-len(number) % 4))
-    return int.from_bytes(octets, "big").bit_length()
+    return int.from_bytes(decode_part(number), "big").bit_length()
 
 
 def keys_for(keys: Sequence[Key], kid: str | None, algorithm: str) -> tuple[Key, ...]:
@@ -128,7 +124,7 @@ def _is_for(key: Key, algorithm: str) -> bool:
     if isinstance(key, OctKey) or key.alg not in {None, algorithm, *_same(algorithm)}:
         return False
     if isinstance(key, ECKey):
-        return key.curve_name == _CURVES.get(algorithm)
+        return key.curve_name == CURVES.get(algorithm)
     if isinstance(key, OKPKey):
         return algorithm in _ED25519 and key.curve_name == "Ed25519"
     return algorithm[:2] in {"RS", "PS"}

@@ -65,16 +65,21 @@ def test_a_signed_assertion_is_taken_and_good_for_one_use(
 
 
 @pytest.mark.parametrize(
-    ("key", "algorithm"),
+    ("key", "algorithm", "message"),
     [
-        (RSAKey.generate_key(2048), "ES256"),
-        (ECKey.generate_key("P-256"), "RS256"),
-        (ECKey.generate_key("secp256k1"), ""),
+        (RSAKey.generate_key(2048), "ES256", "not a key for ES256"),
+        (ECKey.generate_key("P-256"), "RS256", "not a key for RS256"),
+        (ECKey.generate_key("P-384"), "ES256", "not a key for ES256"),
+        (ECKey.generate_key("secp256k1"), "", "curve secp256k1 is not one of P-256"),
     ],
-    ids=["rsa", "ec", "curve"],
+    ids=["rsa", "ec", "another curve", "curve"],
 )
 def test_a_key_that_does_not_suit_its_algorithm_refuses_to_load(
-    new_introspection: NewIntrospection, tmp_path: Path, key: RSAKey | ECKey, algorithm: str
+    new_introspection: NewIntrospection,
+    tmp_path: Path,
+    key: RSAKey | ECKey,
+    algorithm: str,
+    message: str,
 ) -> None:
     file = tmp_path / "key.pem"
     file.write_bytes(key.as_bytes(encoding="PEM", private=True))
@@ -82,7 +87,7 @@ def test_a_key_that_does_not_suit_its_algorithm_refuses_to_load(
         ClientMethod.PRIVATE_KEY_JWT, "authsvc", file, algorithm=algorithm
     )
 
-    with pytest.raises(InvalidConfigurationError, match="not a key for"):
+    with pytest.raises(InvalidConfigurationError, match=message):
         new_introspection("https://x.test", client=client)
 
 
