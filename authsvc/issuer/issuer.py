@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
@@ -26,6 +28,9 @@ from authsvc.store.protocol import Session, Store, StoreAttemptCounter
 _MAX_CREDENTIAL = 1024  # characters; a longer one is nobody's
 # Of the 16 KiB above which no TokenReview takes a token; the rest is for the other claims.
 _MAX_GROUPS = 14 * 1024
+
+# Made before the fork, so all workers have the same; it lasts until the restart.
+_MARK_KEY = secrets.token_bytes(32)
 
 _log = structlog.get_logger()
 
@@ -162,9 +167,7 @@ class Issuer:
 
         found = counted(self._addresses, address_key(caller.address), attempt, clears=False)
         if found is None:
-            # Never the name as typed: people type their password there. Its
-            # digest is the same each time, and an administrator can make it.
-            _log.info("login_failed", login=user_key(username), **_describe(caller))
+            _log.info("login_failed", login=_mark(username), **_describe(caller))
             return None
         directory, user = found
         self._check_size(user, directory)
@@ -256,6 +259,15 @@ class Issuer:
         )
         text = token.text() if token is not None else None
         return Issued(access_token, expires_at - now, text)
+
+
+def _mark(username: str) -> str:
+    """Return what tells that a name was typed again, and nothing else.
+
+    People type their password there. So this is no digest, which whoever reads
+    the log could guess it by, but a MAC under a key that nobody has.
+    """
+    return hmac.digest(_MARK_KEY, user_key(username).encode(), "sha256").hex()[:16]
 
 
 def _describe(caller: Caller) -> dict[str, str]:

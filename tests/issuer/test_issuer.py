@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from authsvc.attempts import Curve, TooManyAttemptsError
+from authsvc.attempts import Curve, TooManyAttemptsError, user_key
 from authsvc.authn.guard import MAX_TOKEN_BYTES
 from authsvc.errors import BackendError
 from authsvc.interfaces import Identity, UserInfo
 from authsvc.issuer.issuer import Issued, TokenTooLargeError
 from tests.parts.issuer import PASSWORD, House, MakeHouse, cheap_hash
 from tests.parts.waiting import eventually
+
+_FORK = multiprocessing.get_context("fork")
 
 
 def _log_in(
@@ -57,6 +61,34 @@ def test_a_login_makes_a_token_of_the_user_and_their_groups(house: House) -> Non
 def test_wrong_credentials_open_nothing(house: House, username: str, password: str) -> None:
     assert _log_in(house, username, password) is None
     assert house.opened.sessions(house.clock()) == []
+
+
+def _fail(house: House, username: str, marks: multiprocessing.Queue[str] | None = None) -> str:
+    with capture_logs() as logs:
+        assert _log_in(house, username, "wrong") is None
+    (mark,) = (str(each["login"]) for each in logs if each["event"] == "login_failed")
+    if marks is not None:
+        marks.put(mark)
+    return mark
+
+
+def test_the_log_tells_that_a_name_failed_again_but_not_which(house: House) -> None:
+    first, again, other = (_fail(house, name) for name in ("canary", " Canary", "another"))
+
+    assert first == again != other
+    digest = user_key("canary").removeprefix("user:")
+    assert first not in digest
+    assert digest[:8] not in first
+
+
+def test_the_workers_of_a_service_tell_the_same_name_alike(house: House) -> None:
+    marks = _FORK.Queue()
+    worker = _FORK.Process(target=_fail, args=(house, "canary", marks))
+
+    worker.start()
+
+    assert marks.get(timeout=60) == _fail(house, "canary")
+    worker.join()
 
 
 def test_after_too_many_wrong_passwords_the_right_one_has_to_wait_as_well(house: House) -> None:
