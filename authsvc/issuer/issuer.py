@@ -178,8 +178,10 @@ class Issuer:
     def refresh(self, caller: Caller, refresh_token: str) -> Issued | None:
         """Go on with a session; None where the token is not good or the user is gone."""
         token = refresh.parse(refresh_token)
-        session = self.sessions.find(token, caller.client.id) if token is not None else None
-        if token is None or session is None or not self.sessions.check(session, token):
+        session = self.sessions.find(token) if token is not None else None
+        if token is None or session is None or session.client != caller.client.id:
+            return None
+        if not self.sessions.check(session, token):
             return None
         # The directory first: when it cannot answer, the token is as good as before.
         user = self._directories.ask(session.directory, session.username).user
@@ -221,9 +223,7 @@ class Issuer:
         """Return the live session of a refresh or access token, None where it has none."""
         refresh_token = refresh.parse(token)
         if refresh_token is not None:
-            session = self.store.find(refresh_token.session_id)
-            client = session.client if session is not None else ""
-            return self.sessions.find(refresh_token, client)
+            return self.sessions.find(refresh_token)
         access_token = self.tokens.verify(token)
         return None if access_token is None else self.store.find(access_token.session_id)
 

@@ -101,15 +101,15 @@ class Sessions:
         self._keep(session)
         return session
 
-    def find(self, token: RefreshToken, client: str) -> Session | None:
-        """Return the live session that a refresh token of this client belongs to.
+    def find(self, token: RefreshToken) -> Session | None:
+        """Return the live session that a refresh token belongs to, None where there is none.
 
-        The token is genuine, but perhaps used before: see `rotate`.
+        The token is genuine, but perhaps used before: see `check`.
         """
         session = self._store.find(token.session_id)
         family = session.refresh.family if session is not None else b""
         genuine = hmac.compare_digest(family, refresh.digest(token.family))
-        if session is None or not genuine or session.client != client:
+        if session is None or not genuine:
             return None
         return session if session.expires_at > self._clock() else None
 
