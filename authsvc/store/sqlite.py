@@ -39,10 +39,10 @@ CREATE TABLE attempts (
     key TEXT PRIMARY KEY, failures INTEGER NOT NULL, last REAL NOT NULL, forget_at REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
-_COLUMNS = (
-    "id, username, directory, client, address, audience, created_at, used_at, expires_at,"
-    " ends_at, family, current, previous, salt, rotated_at"
-)
+# A row is a session with its last field, the refresh state, laid out flat.
+_OWN_FIELDS = Session._fields[:-1]
+_FIELDS = (*_OWN_FIELDS, *RefreshState._fields)
+_COLUMNS = ", ".join(_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,10 @@ class SQLiteStore:
 
     def create(self, session: Session) -> None:
         """See Store."""
-        marks = ", ".join("?" * 15)
+        marks = ", ".join("?" * len(_FIELDS))
+        row = (*session[:-1], *session.refresh)
         with self._transaction() as db:
-            db.execute(f"INSERT INTO sessions ({_COLUMNS}) VALUES ({marks})", _row(session))  # noqa: S608  constants
+            db.execute(f"INSERT INTO sessions ({_COLUMNS}) VALUES ({marks})", row)  # noqa: S608  constants
 
     def find(self, session_id: str) -> Session | None:
         """See Store."""
@@ -270,14 +271,6 @@ def _migrate(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def _row(session: Session) -> list[object]:
-    return [
-        *(session.id, session.username, session.directory, session.client, session.address),
-        *(session.audience, session.created_at, session.used_at),
-        *(session.expires_at, session.ends_at),
-        *session.refresh,
-    ]
-
-
 def _session(row: Sequence[Any]) -> Session:
-    return Session._make([*row[:10], RefreshState._make(row[10:])])
+    own, refresh = row[: len(_OWN_FIELDS)], row[len(_OWN_FIELDS) :]
+    return Session._make([*own, RefreshState._make(refresh)])
