@@ -23,7 +23,8 @@ from authsvc.issuer.sessions import Sessions
 from authsvc.issuer.settings import IssuerSettings
 from authsvc.issuer.tokens import AccessToken, AccessTokens
 from authsvc.reloading import Reloading
-from authsvc.store.protocol import Session, Store, StoreAttemptCounter
+from authsvc.store.attempts import StoreAttemptCounter
+from authsvc.store.protocol import Session, Store
 
 _MAX_CREDENTIAL = 1024  # characters; a longer one is nobody's
 # Of the 16 KiB above which no TokenReview takes a token; the rest is for the other claims.

@@ -6,7 +6,8 @@ import time
 
 from authsvc.attempts import AttemptCounter, Curve, MemoryAttemptCounter
 from authsvc.errors import ConfigError, InvalidConfigurationError
-from authsvc.store.protocol import Store, StoreAttemptCounter
+from authsvc.store.attempts import StoreAttemptCounter
+from authsvc.store.protocol import Store
 from authsvc.store.redis import RedisSettings, RedisStore
 from authsvc.store.sqlite import SQLiteSettings, SQLiteStore
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from authsvc.attempts import Curve
@@ -102,10 +101,6 @@ class Store(Protocol):
         """Forget what has expired; return how many sessions that were."""
         ...
 
-    def ping(self) -> None:
-        """Raise BackendError where the store does not answer."""
-        ...
-
     def start(self) -> None:
         """Do nothing: connections are opened by the first call in each worker."""
         ...
@@ -113,24 +108,3 @@ class Store(Protocol):
     def close(self) -> None:
         """Give connections back; they are opened again by the next call."""
         ...
-
-
-class StoreAttemptCounter:
-    """An AttemptCounter shared by everybody who shares the store."""
-
-    def __init__(self, store: Store, curve: Curve, clock: Callable[[], float]) -> None:
-        self._store = store
-        self._curve = curve
-        self._clock = clock
-
-    def admit(self, key: str) -> float:
-        """See AttemptCounter."""
-        return self._store.admit(key, self._clock(), self._curve)
-
-    def succeeded(self, key: str) -> None:
-        """See AttemptCounter."""
-        self._store.forgive(key)
-
-    def withdrawn(self, key: str) -> None:
-        """See AttemptCounter."""
-        self._store.withdraw(key)

@@ -24,7 +24,8 @@ from authsvc.issuer.clients import Client
 from authsvc.issuer.issuer import Caller, Issuer
 from authsvc.issuer.rotation import rotate
 from authsvc.issuer.settings import DEFAULT_CLIENT, ClientSettings, IssuerSettings
-from authsvc.store.protocol import Store, StoreAttemptCounter
+from authsvc.store.attempts import StoreAttemptCounter
+from authsvc.store.protocol import Store
 from authsvc.store.sqlite import SQLiteSettings, SQLiteStore
 
 URL = "https://authsvc.example.org:8443"
