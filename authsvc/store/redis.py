@@ -188,11 +188,6 @@ class RedisStore:
             _, ended = pipe.execute()
         return int(ended)
 
-    def ping(self) -> None:
-        """See Store."""
-        with self._redis() as redis:
-            redis.ping()
-
     def start(self) -> None:
         """See Store."""
 

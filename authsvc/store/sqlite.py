@@ -147,11 +147,6 @@ class SQLiteStore:
             db.execute("DELETE FROM attempts WHERE forget_at <= ?", [now])
             return db.execute("DELETE FROM sessions WHERE expires_at <= ?", [now]).rowcount
 
-    def ping(self) -> None:
-        """See Store."""
-        with self._transaction():
-            pass
-
     def start(self) -> None:
         """See Store."""
 

@@ -226,5 +226,4 @@ class StoreContract:
         store.close()
         store.close()
 
-        store.ping()
         assert store.find("s1") == session()

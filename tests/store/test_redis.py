@@ -82,9 +82,9 @@ def test_a_password_is_read_from_its_file_and_is_in_no_error(tmp_path: Path) -> 
     store = RedisStore(RedisSettings(server.url, password_file=password))
 
     with pytest.raises(BackendError) as refused:
-        store.ping()
+        store.revoked(NOW)
     password.write_text("canary-1\n")
-    store.ping()
+    store.revoked(NOW)
 
     assert "canary" not in str(refused.value)
     store.close()
@@ -152,9 +152,9 @@ def test_tls_is_verified_against_the_given_ca_only(tmp_path: Path) -> None:
     good = RedisStore(RedisSettings(url, ca_file=tmp_path / "server.crt"))
     bad = RedisStore(RedisSettings(url, ca_file=tmp_path / "other.crt"))
 
-    good.ping()
+    good.revoked(NOW)
     with pytest.raises(BackendError, match="CERTIFICATE_VERIFY_FAILED"):
-        bad.ping()
+        bad.revoked(NOW)
 
     good.close()
     bad.close()

@@ -84,11 +84,11 @@ def test_a_store_that_was_used_before_a_fork_works_in_parent_and_child(
 
 def test_connections_of_ended_threads_are_given_back(store: SQLiteStore) -> None:
     for _ in range(5):
-        thread = threading.Thread(target=store.ping)
+        thread = threading.Thread(target=store.revoked, args=(NOW,))
         thread.start()
         thread.join()
 
-    store.ping()
+    store.revoked(NOW)
 
     assert len(store._connections) <= 2
 
@@ -135,7 +135,7 @@ def test_a_folder_that_is_missing_is_a_failure_that_names_the_file(tmp_path: Pat
     store = SQLiteStore(SQLiteSettings(tmp_path / "missing" / "store.db"))
 
     with pytest.raises(BackendError, match=r"missing/store\.db: No such file"):
-        store.ping()
+        store.revoked(NOW)
 
 
 def test_a_file_of_a_later_release_is_refused(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_file_of_a_later_release_is_refused(tmp_path: Path) -> None:
     store = SQLiteStore(SQLiteSettings(tmp_path / "store.db"))
 
     with pytest.raises(BackendError, match="schema version 99"):
-        store.ping()
+        store.revoked(NOW)
 
 
 def test_a_file_that_is_no_database_is_a_failure(tmp_path: Path) -> None:
@@ -153,4 +153,4 @@ def test_a_file_that_is_no_database_is_a_failure(tmp_path: Path) -> None:
     store = SQLiteStore(SQLiteSettings(tmp_path / "store.db"))
 
     with pytest.raises(BackendError, match="not a database"):
-        store.ping()
+        store.revoked(NOW)
