@@ -1,4 +1,4 @@
-"""Every error of this service, by what the caller is to do about it.
+"""The roots of this service's errors, by what the caller is to do about them.
 
 ::
 
@@ -8,8 +8,15 @@
     ├── NotReadyError(message)               answer 503: nothing to answer from yet
     ├── InvalidConfigurationError(errors)    refuse to start, or keep the last good one
     │       errors: ConfigError(path, message) …
-    └── InvalidPolicyError(errors)           refuse to start, or keep the last good one
-            errors: PolicyError(file, line, message) …
+    ├── InvalidPolicyError(errors)           refuse to start, or keep the last good one
+    │       errors: PolicyError(file, line, message) …
+    ├── TokenTooLargeError                   answer 400: no review would take the token
+    └── DemoError(message)                   say it, and end the demo
+
+The last two are where they are raised, in the issuer and the demo, and so are
+the kinds of BackendError: TooManyAttemptsError, and those of a directory
+(authsvc.authn.ldap.errors). The clients of kubectl have a tree of their own
+(authsvc.client.errors).
 
 Bad credentials are no error: they are the answer None. Messages never hold a
 token, a password or any other secret.

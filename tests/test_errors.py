@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
 
 import pytest
 
+import authsvc
 from authsvc import errors
 from authsvc.errors import (
     AuthsvcError,
+    BackendError,
     ConfigError,
     InvalidConfigurationError,
     InvalidPolicyError,
@@ -16,17 +21,37 @@ from authsvc.errors import (
     PolicyError,
 )
 
-KINDS = [
-    kind
-    for _, kind in inspect.getmembers(errors, inspect.isclass)
-    if kind.__module__ == errors.__name__
-]
+
+def _kinds(kind: type[Exception]) -> Iterator[type[Exception]]:
+    """Yield a class of the service's own and those below it, wherever they are."""
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _kinds(below)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_error_is_one_of_ours_and_drawn_in_the_tree(kind: type[Exception]) -> None:
-    assert issubclass(kind, AuthsvcError)
-    assert kind.__name__ in (errors.__doc__ or "")
+@pytest.fixture(scope="module")
+def ours() -> list[type[Exception]]:
+    """Import all of the service, and return its errors."""
+    for module in pkgutil.walk_packages(authsvc.__path__, "authsvc."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    return [kind for kind in _kinds(AuthsvcError) if kind.__module__.startswith("authsvc.")]
+
+
+def test_every_root_is_drawn_and_nothing_else(ours: list[type[Exception]]) -> None:
+    tree = (errors.__doc__ or "").split("::")[1].split("The last two")[0]
+
+    drawn = set(re.findall(r"\w+Error\b", tree))
+
+    roots = {kind.__name__ for kind in ours if kind.__bases__ == (AuthsvcError,)}
+    assert drawn == {"AuthsvcError"} | roots
+
+
+def test_what_is_no_root_is_a_failure_of_a_back_end(ours: list[type[Exception]]) -> None:
+    kinds = [kind for kind in ours if AuthsvcError not in (kind, *kind.__bases__)]
+
+    assert kinds
+    assert all(issubclass(kind, BackendError) for kind in kinds)
 
 
 @pytest.mark.parametrize(
