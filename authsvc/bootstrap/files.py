@@ -69,7 +69,7 @@ class Folder:
     def starter(self, name: str, text: str, mode: int = PUBLIC, *, note: str = "") -> None:
         """Write a file that belongs to the administrator, where there is none yet.
 
-        ``note`` is what to say of one that is there.
+        ``note`` is what to say of one that is already there.
         """
         path = self.root / name
         if _exists(path):

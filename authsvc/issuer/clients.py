@@ -1,7 +1,7 @@
 """OAuth clients: the programs that ask for tokens (RFC 6749 2).
 
 Most are public: a program on a laptop keeps no secret. An unknown client, a
-wrong secret and a secret where there should be none are one and the same
+wrong secret and a secret where there should be none get one and the same
 answer, in the same time. A secret follows its file, so it can be rotated under
 a running service.
 """

@@ -94,7 +94,7 @@ class RevocationEndpoint(AuthlibRevocationEndpoint):  # type: ignore[misc]  # Au
     ENDPOINT_NAME = REVOCATION
 
     def check_params(self, request: Any, client: Client) -> None:  # noqa: ARG002  Authlib's signature
-        """Want a token; a hint about its type is not needed, so an unknown one does no harm."""
+        """Require a token; a hint about its type is not needed, so an unknown one does no harm."""
         check_form(request)
         if not request.form.get("token"):
             raise InvalidRequestError("token is missing")
@@ -122,7 +122,7 @@ class _OwnedSession:
 def check_form(request: Any) -> None:
     """Refuse parameters in the URL (they end up in logs) and those given twice (RFC 6749 3.2)."""
     if request.args:
-        raise InvalidRequestError("parameters belong into the body, not into the URL")
+        raise InvalidRequestError("parameters belong in the body, not in the URL")
     form = request.form
     if any(len(form.getlist(name)) > 1 for name in form):
         raise InvalidRequestError("a parameter is given twice")

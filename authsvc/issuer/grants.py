@@ -1,6 +1,6 @@
 """The three ways to a token (RFC 6749 4.3 and 6, RFC 8693), as grants of Authlib's server.
 
-Each reads its parameters and words its answer; what it means is the issuer's.
+Each reads its parameters and words its answer; what to do is the issuer's affair.
 Authlib's own classes for the first two are not used: at debug level they log
 the tokens that they give out.
 """
@@ -68,7 +68,7 @@ class _Grant(BaseGrant, TokenEndpointMixin):  # type: ignore[misc]  # Authlib sh
         raise NotImplementedError
 
     def extra(self) -> Body:
-        """Return what this grant's answer has besides."""
+        """Return what else this grant's answer has."""
         return {}
 
     def required(self, name: str) -> str:

@@ -195,9 +195,9 @@ class Issuer:
         return None if rotated is None else self._issue(rotated[0], user, rotated[1])
 
     def exchange(self, caller: Caller, subject_token: str, audience: str) -> Issued | None:
-        """Give a token for one of somebody else's, no longer than that one is good.
+        """Give a token for somebody else's, good for no longer than that one.
 
-        There is no refresh token: who has to ask again still has to have the other token.
+        There is no refresh token: whoever asks again must still have the other token.
         A token that is good for some audiences only is exchanged for those alone.
         """
         if self._exchangeable is None or self.tokens.verify(subject_token) is not None:
@@ -235,7 +235,7 @@ class Issuer:
     def _check_size(self, user: UserInfo, directory: str) -> None:
         """Refuse what no review would take, before a session is made or a token used up.
 
-        Groups are never left out on the quiet: a rule may deny by one of them.
+        Groups are never left out silently: a rule may deny by one of them.
         """
         if self._with_groups(directory):
             size = len(msgspec.json.encode(user.groups)) * 4 // 3

@@ -3,10 +3,10 @@
 ``authsvc_rt_<session>.<family>.<secret>``. The session id finds the session;
 the family, which all refresh tokens of a session share, proves that the bearer
 was once given a token of it, so that nobody ends a session by knowing its id;
-the secret is the one that is good once. The store has their SHA-256 only.
+the secret is the one that is good once. The store has only their SHA-256.
 
-A successor is derived: HMAC(salt, secret). Who repeats a rotation because its
-answer was lost gets the same successor, and there is never a second branch;
+A successor is derived: HMAC(salt, secret). Whoever repeats a rotation because
+its answer was lost gets the same successor, and there is never a second branch;
 the salt, in the store, is of no use without the token, nor the token without
 the salt.
 """
@@ -51,7 +51,7 @@ def new(session_id: str) -> RefreshToken:
 
 
 def parse(text: str) -> RefreshToken | None:
-    """Return a token in its parts, None where it has not the form of one."""
+    """Return a token in its parts, None where it does not have the form of one."""
     parts = text.removeprefix(_PREFIX).split(".")
     if not text.startswith(_PREFIX) or len(parts) != 3 or not text.isascii():
         return None

@@ -1,7 +1,7 @@
 """Which sessions ended before their tokens did: the list, as last read from the store.
 
 It is short (a session stays on it for as long as an access token lives), so
-every worker holds all of it and reads it anew every other second; a TokenReview
+every worker holds all of it and reads it anew every two seconds; a TokenReview
 never waits for the store. While the store is down the last known list holds.
 That loses nothing: with the store down no session can be revoked, and a worker
 that is cut off from a store that others still reach honours what they revoked

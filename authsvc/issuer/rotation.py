@@ -1,8 +1,8 @@
 """A new signing key, beside the one in use.
 
 The new key is published at once and signs later, when every verifier has seen
-it; the one before it verifies until the last of its tokens has expired. The
-keys of before that are taken away.
+it; the one before it verifies until the last of its tokens has expired. Older
+keys are removed.
 """
 
 from __future__ import annotations

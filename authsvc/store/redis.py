@@ -2,12 +2,12 @@
 
 What must be atomic is one Lua script or one MULTI. Every key starts with the
 same hash tag, so that a Redis Cluster keeps them in one slot. A session's key
-ends by itself when the session does; the sorted sets that index sessions are
+expires when the session does; the sorted sets that index sessions are
 cleaned by `purge`. redis-py is the extra ``authsvc[redis]``.
 
 How much survives a crash of Redis is Redis' own configuration
-(``appendonly yes``, ``appendfsync always``): what it forgets, its users log in
-for again.
+(``appendonly yes``, ``appendfsync always``): users whose sessions it forgets
+log in again.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Each thread has a connection of its own, opened after the fork (a connection
 must not cross one). Every change is one short transaction that takes the write
-lock at once, so nobody reads what another is about to change; who has to wait
-waits at most the deadline.
+lock at once, so nobody reads what another is about to change; whoever has to
+wait does so for ``timeout`` at most.
 """
 
 from __future__ import annotations
