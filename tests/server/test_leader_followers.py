@@ -31,6 +31,15 @@ class Pool:
     def ask(self, request: Request = lambda: None) -> None:
         self._requests.put(request)
 
+    def ask_back_end(self, answers: threading.Event) -> None:
+        """Ask what waits for a back end, which a thread says."""
+
+        def slow() -> None:
+            self.rules.step_aside()
+            assert answers.wait(20)
+
+        self.ask(slow)
+
     def settle(self) -> int:
         """Ask until every thread but one stands by; returns that one."""
         at_once = threading.Barrier(THREADS)
@@ -52,7 +61,7 @@ class Pool:
 
 
 @contextmanager
-def pool(
+def running(
     *, stuck: Callable[[], None] = lambda: None, spare: int = 0, patience: float = 60
 ) -> Iterator[Pool]:
     rules = LeaderFollowers(stuck, threads=THREADS, spare=spare, patience=patience)
@@ -64,118 +73,98 @@ def pool(
 
 
 def test_one_thread_takes_all_requests() -> None:
-    with pool() as threads:
-        leader = threads.settle()
+    with running() as pool:
+        leader = pool.settle()
         for _ in range(1000):
-            threads.ask()
-        eventually(lambda: len(threads.answered) == THREADS + 1001, "all are answered")
-        assert set(threads.answered[THREADS:]) == {leader}
+            pool.ask()
+        eventually(lambda: len(pool.answered) == THREADS + 1001, "all are answered")
+        assert set(pool.answered[THREADS:]) == {leader}
 
 
 def test_another_leads_while_a_thread_waits_for_a_back_end() -> None:
     answers = threading.Event()
-
-    def slow() -> None:
-        threads.rules.step_aside()
-        assert answers.wait(20)
-
-    with pool() as threads:
-        leader = threads.settle()
-        seen = len(threads.answered)
-        threads.ask(slow)
+    with running() as pool:
+        leader = pool.settle()
+        seen = len(pool.answered)
+        pool.ask_back_end(answers)
         for _ in range(10):
-            threads.ask()
-        eventually(lambda: len(threads.answered) == seen + 10, "the others are answered")
-        assert len(set(threads.answered[seen:])) == 1
-        assert leader not in threads.answered[seen:]
+            pool.ask()
+        eventually(lambda: len(pool.answered) == seen + 10, "the others are answered")
+        assert len(set(pool.answered[seen:])) == 1
+        assert leader not in pool.answered[seen:]
         answers.set()
-        eventually(lambda: threads.answered[-1] == leader, "and so is the slow one")
+        eventually(lambda: pool.answered[-1] == leader, "and so is the slow one")
 
 
 def test_another_leads_while_a_thread_waits_for_a_body() -> None:
     comes = threading.Event()
-    with pool() as threads:
-        leader = threads.settle()
-        seen = len(threads.answered)
-        threads.ask(lambda: comes.wait(20))
-        threads.ask()
-        eventually(lambda: len(threads.answered) == seen + 1, "the next is answered")
-        assert threads.answered[-1] != leader
+    with running() as pool:
+        leader = pool.settle()
+        seen = len(pool.answered)
+        pool.ask(lambda: comes.wait(20))
+        pool.ask()
+        eventually(lambda: len(pool.answered) == seen + 1, "the next is answered")
+        assert pool.answered[-1] != leader
         comes.set()
-        eventually(lambda: threads.answered[-1] == leader, "and so is the late one")
+        eventually(lambda: pool.answered[-1] == leader, "and so is the late one")
 
 
 def test_all_are_answered_when_every_thread_but_one_waits_and_comes_back() -> None:
     answers = threading.Event()
-
-    def slow() -> None:
-        threads.rules.step_aside()
-        assert answers.wait(20)
-
-    with pool() as threads:
-        threads.settle()
+    with running() as pool:
+        pool.settle()
         for _ in range(THREADS - 1):
-            threads.ask(slow)
+            pool.ask_back_end(answers)
         for _ in range(100):
-            threads.ask()
-        eventually(lambda: len(threads.answered) == THREADS + 101, "the last thread answers")
+            pool.ask()
+        eventually(lambda: len(pool.answered) == THREADS + 101, "the last thread answers")
         answers.set()
-        eventually(lambda: len(threads.answered) == THREADS * 2 + 100, "the others come back")
+        eventually(lambda: len(pool.answered) == THREADS * 2 + 100, "the others come back")
         for _ in range(100):
-            threads.ask()
-        eventually(lambda: len(threads.answered) == THREADS * 2 + 200, "and one leads")
+            pool.ask()
+        eventually(lambda: len(pool.answered) == THREADS * 2 + 200, "and one leads")
 
 
 def test_after_a_silence_the_next_thread_leads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leader_followers, "_SILENCE_SECONDS", 5 * LOOK_SECONDS)
-    with pool() as threads:
-        threads.settle()
+    with running() as pool:
+        pool.settle()
         # Each silence lets one more thread ask for requests, which is how a pool ends them.
         time.sleep(20 * LOOK_SECONDS)
         at_once = threading.Barrier(2)
         for _ in range(2):
-            threads.ask(at_once.wait)
-        eventually(lambda: len(threads.answered) == THREADS + 3, "two threads have taken one each")
+            pool.ask(at_once.wait)
+        eventually(lambda: len(pool.answered) == THREADS + 3, "two threads have taken one each")
 
 
 @pytest.mark.parametrize(("late", "told"), [(2, False), (3, True)])
 def test_it_is_told_when_too_many_bodies_do_not_come(*, late: int, told: bool) -> None:
     comes, stuck = threading.Event(), threading.Event()
-    with pool(stuck=stuck.set, spare=THREADS - 2, patience=5 * LOOK_SECONDS) as threads:
-        threads.settle()
+    with running(stuck=stuck.set, spare=THREADS - 2, patience=5 * LOOK_SECONDS) as pool:
+        pool.settle()
         for _ in range(late):
-            threads.ask(lambda: comes.wait(20))
+            pool.ask(lambda: comes.wait(20))
         assert stuck.wait(20 if told else 50 * LOOK_SECONDS) is told
         comes.set()
 
 
 def test_threads_that_wait_for_a_back_end_are_not_there_for_bodies() -> None:
     answers, stuck = threading.Event(), threading.Event()
-
-    def slow() -> None:
-        threads.rules.step_aside()
-        assert answers.wait(20)
-
-    with pool(stuck=stuck.set, spare=THREADS - 2, patience=5 * LOOK_SECONDS) as threads:
-        threads.settle()
+    with running(stuck=stuck.set, spare=THREADS - 2, patience=5 * LOOK_SECONDS) as pool:
+        pool.settle()
         for _ in range(2):
-            threads.ask(slow)
-        threads.ask(lambda: answers.wait(20))
+            pool.ask_back_end(answers)
+        pool.ask(lambda: answers.wait(20))
         assert stuck.wait(20)
         answers.set()
 
 
 def test_a_wait_for_a_back_end_is_not_one_for_a_body() -> None:
     answers, stuck = threading.Event(), threading.Event()
-
-    def slow() -> None:
-        threads.rules.step_aside()
-        assert answers.wait(20)
-
-    with pool(stuck=stuck.set, spare=THREADS - 2, patience=5 * LOOK_SECONDS) as threads:
-        threads.settle()
+    with running(stuck=stuck.set, spare=THREADS - 2, patience=5 * LOOK_SECONDS) as pool:
+        pool.settle()
         for _ in range(3):
-            threads.ask(slow)
+            pool.ask_back_end(answers)
         assert not stuck.wait(50 * LOOK_SECONDS)
         answers.set()
 
