@@ -49,6 +49,7 @@ SPELLINGS = [
     "sy\u034fstem:masters",
     "s\u0301ystem:masters",
     "sýstem:masters",
+    "\u115fsystem:masters",
     "\u3164system:masters",
     "\u2800system:masters",
     "system\uff1amasters",
@@ -59,11 +60,12 @@ SPELLINGS = [
     "syﬆem:masters",
     "\x00system:masters",
     "\nsystem:masters",
+    "KubeADM:cluster-admins",
 ]
 
 
 @pytest.mark.parametrize("name", SPELLINGS, ids=ascii)
-def test_a_name_in_system_is_reserved_however_it_is_spelled(name: str) -> None:
+def test_a_name_of_the_control_plane_is_reserved_however_it_is_spelled(name: str) -> None:
     assert is_reserved(name)
 
 
@@ -141,10 +143,21 @@ def test_what_is_dropped_is_logged_by_who_said_it() -> None:
     with capture_logs() as logged:
         guard_user(UserInfo("alice", groups=("system:masters",)), "corp")
         guard_user(UserInfo("system:admin"), "corp")
-    assert [(line["event"], line["authenticator"]) for line in logged] == [
-        ("reserved_groups_dropped", "corp"),
-        ("reserved_user_refused", "corp"),
+        guard_user(UserInfo("alice", extra={"k8s.io/x": ("y",), "team": ("a",)}), "corp")
+    assert [(line["event"], line["authenticator"], line["user"]) for line in logged] == [
+        ("reserved_groups_dropped", "corp", "alice"),
+        ("reserved_user_refused", "corp", "system:admin"),
+        ("reserved_extra_dropped", "corp", "alice"),
     ]
+    assert logged[0]["groups"] == ["system:masters"]
+    assert logged[2]["keys"] == ["k8s.io/x"]
+
+
+def test_of_a_user_of_whom_nothing_is_dropped_nothing_is_logged() -> None:
+    with capture_logs() as logged:
+        guard_user(UserInfo("alice", groups=("team-a",), extra={"team": ("a",)}), "corp")
+
+    assert logged == []
 
 
 @pytest.mark.parametrize(
