@@ -50,6 +50,7 @@ def test_an_escaped_dn_value_is_one_part_of_exactly_that_value(value: str) -> No
         ("cn=a=b,dc=example", ("cn", "a=b")),
         ("cn = a,dc=example", ("cn", "a")),
         ("cn=a\\+b,dc=example", ("cn", "a+b")),
+        ("cn=a\\\\,dc=example", ("cn", "a\\")),
         ("cn=a+uid=b,dc=example", None),
         ("cn=#04024869,dc=example", None),
         ("cn=\\ff,dc=example", None),
@@ -69,12 +70,27 @@ def test_the_first_part_of_a_dn_is_read_with_its_escapes(
         ("CN=a, OU=Groups , DC=x", "ou=groups,dc=x", True),
         ("ou=groups,dc=x", "ou=groups,dc=x", True),
         ("cn=a\\,ou=groups,dc=x", "ou=groups,dc=x", False),
+        ("cn=a\\\\,ou=groups,dc=x", "ou=groups,dc=x", True),
         ("cn=a,ou=moregroups,dc=x", "groups,dc=x", False),
         ("cn=a,dc=x", "ou=groups,dc=x", False),
     ],
 )
 def test_a_dn_is_below_a_base_by_its_parts(dn: str, base: str, below: bool) -> None:
     assert names.is_below(dn, base) is below
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("CN=A, OU=Groups , DC=x", "cn=a,ou=groups,dc=x", True),
+        ("cn = a + uid = b,dc=x", "cn=a+uid=b,dc=x", True),
+        ("cn=a+uid=b,dc=x", "cn=a,uid=b,dc=x", False),
+        ("cn=a\\+uid=b,dc=x", "cn=a+uid=b,dc=x", False),
+        ("cn=a,dc=x", "cn=b,dc=x", False),
+    ],
+)
+def test_two_spellings_of_a_dn_are_one(one: str, other: str, same: bool) -> None:
+    assert (names.normalise_dn(one) == names.normalise_dn(other)) is same
 
 
 def test_a_known_user_is_searched_by_the_attribute_that_named_them() -> None:
