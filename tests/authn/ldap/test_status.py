@@ -36,6 +36,7 @@ CASES = [
     (AD, {"msDS-User-Account-Control-Computed": "8388608"}, "password expired"),
     (AD, {"pwdLastSet": "0"}, "must be changed"),
     (AD, {"pwdLastSet": "0", "userAccountControl": "66048"}, None),
+    (AD, {"pwdLastSet": "0", "userAccountControl": "513"}, "must be changed"),
     (AD, {"pwdLastSet": "1"}, None),
     (AccountStatus.PPOLICY, {"pwdAccountLockedTime": "000001010000Z"}, "locked"),
     (AccountStatus.PPOLICY, {"pwdAccountLockedTime": "20261123115900Z"}, "locked"),
@@ -66,6 +67,13 @@ def test_an_account_is_closed_when_its_directory_says_so(
         assert reason in problem.reason
 
 
+@pytest.mark.parametrize(("family", "attributes"), [case[:2] for case in CASES])
+def test_what_may_close_an_account_is_asked_of_the_directory(
+    family: AccountStatus, attributes: dict[str, str]
+) -> None:
+    assert attributes.keys() <= set(status.attributes([family]))
+
+
 @pytest.mark.parametrize(
     ("family", "attribute"),
     [
@@ -87,6 +95,14 @@ def test_a_lasting_reason_is_told_before_a_passing_one() -> None:
     problem = status.problem(both, [AccountStatus.PPOLICY, AccountStatus.NS_ACCOUNT_LOCK], NOW)
 
     assert problem == status.Problem("locked (nsAccountLock)")
+
+
+def test_it_is_told_so_whatever_they_are_called() -> None:
+    both = entry({"lockoutTime": str(NOON_2026), "pwdReset": "TRUE"})
+
+    problem = status.problem(both, [AD, AccountStatus.PPOLICY], NOW)
+
+    assert problem == status.Problem("password must be changed (pwdReset)")
 
 
 @pytest.mark.parametrize("name", ["locked", "expired", "reset", "nslocked"])
