@@ -49,14 +49,14 @@ def test_rows_keep_their_cells_and_their_places(tmp_path: Path) -> None:
 
 
 def test_all_faults_of_all_files_are_reported_at_once_in_order(tmp_path: Path) -> None:
-    (tmp_path / "1.csv").write_text("x, y\n" + GOOD + "p, a\n")
-    (tmp_path / "2.csv").write_text("g, user:a, role:never-defined, *\n")
+    (tmp_path / "1.csv").write_text("x, y\ng, user:a, role:never-defined, *\n" + GOOD + "p, a\n")
+    (tmp_path / "2.csv").write_text("g, user:a, role:nor-this, *\n")
 
     with pytest.raises(InvalidPolicyError) as raised:
         policy.read(tmp_path)
 
     places = [(Path(error.file).name, error.line) for error in raised.value.errors]
-    assert places == [("1.csv", 1), ("1.csv", 3), ("2.csv", 1)]
+    assert places == [("1.csv", 1), ("1.csv", 2), ("1.csv", 4), ("2.csv", 1)]
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_an_empty_file_is_an_error(text: str, tmp_path: Path) -> None:
     assert faults(text, tmp_path) == ["0: empty; a comment in it would say that this is meant"]
 
 
-@pytest.mark.parametrize("text", ["# nobody yet\n", f"{reader.EMPTY}\n"])
+@pytest.mark.parametrize("text", ["# nobody yet\n", "# nobody yet\n#\n", f"{reader.EMPTY}\n"])
 def test_a_comment_says_that_a_file_has_no_rows_yet(text: str) -> None:
     assert not policy.read_text({"a.csv": text}).rules
 
