@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 
 import pytest
 from joserfc import jws, jwt
-from joserfc.jwk import ECKey, OctKey
+from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from authsvc.interfaces import UserInfo
+from authsvc.issuer.rotation import Algorithm, rotate
 from authsvc.issuer.tokens import AccessToken
-from tests.parts.issuer import URL, House, MakeHouse
+from tests.parts.issuer import URL, Clock, House, MakeHouse
 
 USER = UserInfo("alice", "1001", ("ops", "team-a"))
 
@@ -57,10 +59,28 @@ def test_a_token_says_what_the_specifications_want(house: House) -> None:
     }
 
 
-def test_what_was_signed_is_verified(house: House) -> None:
+@pytest.mark.parametrize("algorithm", ["ES256", "EdDSA"])
+def test_what_was_signed_is_verified(
+    make_house: MakeHouse, tmp_path: Path, algorithm: Algorithm
+) -> None:
+    now = Clock()()
+    rotate(tmp_path / "keys", algorithm=algorithm, activate_in=0, overlap=900, now=now)
+    house = make_house()
     token = _token(house)
 
-    assert house.issuer.tokens.verify(house.issuer.tokens.sign(token)) == token
+    signed = house.issuer.tokens.sign(token)
+
+    assert _parts(signed)[0]["alg"] == algorithm
+    assert house.issuer.tokens.verify(signed) == token
+
+
+def test_what_is_not_known_of_a_user_is_not_said(house: House) -> None:
+    token = _token(house, user=UserInfo("alice"), directory="")
+
+    signed = house.issuer.tokens.sign(token)
+
+    assert _parts(signed)[1].keys().isdisjoint({"uid", "idp"})
+    assert house.issuer.tokens.verify(signed) == token
 
 
 def test_groups_may_be_left_out(house: House) -> None:
@@ -158,6 +178,25 @@ def test_a_token_signed_with_the_public_key_as_a_secret_is_nobodys(house: House)
     forged = jwt.encode(header | {"alg": "HS256"}, claims, public, algorithms=["HS256"])
 
     assert house.issuer.tokens.verify(forged) is None
+
+
+def test_a_key_is_good_for_its_own_algorithm_and_no_other(
+    make_house: MakeHouse, tmp_path: Path
+) -> None:
+    file = tmp_path / "keys" / "own.pem"
+    file.parent.mkdir(mode=0o700)
+    file.write_bytes(RSAKey.generate_key(2048).as_pem(private=True))
+    file.chmod(0o600)
+    house = make_house()
+    key = house.issuer.keys.current.signing(house.clock())
+    signed = house.issuer.tokens.sign(_token(house))
+    header, claims, _ = _parts(signed)
+
+    other = jwt.encode(header | {"alg": "PS256"}, claims, key.key, algorithms=["PS256"])
+
+    assert header["alg"] == "RS256"
+    assert house.issuer.tokens.verify(signed) is not None
+    assert house.issuer.tokens.verify(other) is None
 
 
 def test_a_token_that_brings_its_own_key_is_nobodys(house: House) -> None:
