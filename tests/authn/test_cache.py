@@ -156,6 +156,7 @@ def test_what_is_withdrawn_is_asked_for_anew(back_end: BackEnd) -> None:
     assert cache.peek("alice", ()) is Miss.MISS
     assert cache.authenticate_token("alice", ()) is None
     assert len(back_end.calls) == 2
+    assert cache.peek("alice", ()) is None  # nobody can not be withdrawn
 
 
 def test_an_answer_of_the_old_generation_that_comes_late_is_not_remembered_for_the_new(
@@ -284,6 +285,13 @@ def test_different_tokens_do_not_wait_for_each_other(
         assert cache.peek("alice", ()) == ALICE
         back_end.open.set()
         assert slow.result() is None
+
+
+def test_what_is_kept_of_a_token_is_of_no_use_in_another_process(back_end: BackEnd) -> None:
+    one, other = CachedTokenAuthenticator(back_end), CachedTokenAuthenticator(back_end)
+
+    assert one._key_of("alice", ()) == one._key_of("alice", ())
+    assert one._key_of("alice", ()) != other._key_of("alice", ())
 
 
 def test_the_least_recently_used_leave_first(back_end: BackEnd) -> None:
