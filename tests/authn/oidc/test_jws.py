@@ -7,10 +7,11 @@ import json
 from typing import Any, Literal
 
 import pytest
-from joserfc.jwk import RSAKey
+from joserfc import jws
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from authsvc.authn.checks import Refused
-from authsvc.authn.oidc.jws import Verifier, read_keys
+from authsvc.authn.oidc.jws import Verifier, keys_for, read_keys
 from authsvc.authn.oidc.settings import ALGORITHMS
 from tests.authn.oidc import encode, sign
 from tests.authn.oidc.conftest import NewOIDC
@@ -75,6 +76,14 @@ def test_ed25519_is_taken_by_its_new_name(
     assert oidc.authenticate_token(sign(openid_provider, algorithm="Ed25519"), ()) is not None
 
 
+@pytest.mark.parametrize("algorithm", ["EdDSA", "Ed25519"])
+@pytest.mark.parametrize("named", ["EdDSA", "Ed25519"])
+def test_a_key_of_ed25519_is_one_by_either_name(named: str, algorithm: str) -> None:
+    key = OKPKey.generate_key("Ed25519", {"alg": named})
+
+    assert keys_for([key], None, algorithm) == (key,)
+
+
 def test_a_token_without_a_key_id_is_tried_with_the_keys_of_its_algorithm(
     openid_provider: OpenIDProvider, new_oidc: NewOIDC
 ) -> None:
@@ -115,7 +124,9 @@ def test_a_token_that_brings_its_own_key_is_nobodys_and_its_urls_are_not_asked(
         {"kid": ["a"]},
         {"typ": 7},
         {"typ": "logout+jwt"},
-        {"jwk": None, "jku": "http://127.0.0.1/", "kid": "x"},
+        {"jwk": {}},
+        {"jku": "http://127.0.0.1/"},
+        {"x5u": "http://127.0.0.1/"},
         {"alg": 7},
     ],
     ids=str,
@@ -126,6 +137,20 @@ def test_a_header_that_is_not_understood_makes_a_token_nobodys(
     token = sign(openid_provider, header=header)
 
     assert new_oidc(openid_provider).authenticate_token(token, ()) is None
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"[]", b'"alice"', b"7", b"null", b"", b"\xff", b"[" * 11_000],
+    ids=["list", "text", "number", "null", "nothing", "no UTF-8", "deep"],
+)
+def test_what_was_signed_and_is_no_claims_is_refused(payload: bytes) -> None:
+    key = ECKey.generate_key("P-256")
+    token = jws.serialize_compact({"alg": "ES256"}, payload, key, algorithms=["ES256"])
+    verifier = Verifier(ALGORITHMS)
+
+    with pytest.raises(Refused, match="claims: not a JSON object"):
+        verifier.verify(verifier.read(token), [key])
 
 
 def test_an_unknown_header_that_is_not_critical_is_no_matter(
