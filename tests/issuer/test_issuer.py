@@ -287,6 +287,18 @@ def test_a_token_of_a_provider_is_exchanged_for_one_that_lasts_no_longer(
     assert house.table.asked == 0
 
 
+def test_an_exchanged_token_has_a_session_and_ends_with_it(make_house: MakeHouse) -> None:
+    house = make_house(exchangeable=Provider(None))
+    issued = house.issuer.exchange(house.caller(), "an-id-token", "kubernetes")
+    assert issued is not None
+
+    (session,) = house.opened.sessions(house.clock())
+    house.issuer.sessions.end(session)
+
+    assert (session.username, session.ends_at) == ("oidc:carol", house.clock() + 600)
+    assert house.authenticator.authenticate_token(issued.access_token, ()) is None
+
+
 def test_an_exchanged_token_keeps_its_groups_whatever_the_setting(make_house: MakeHouse) -> None:
     house = make_house(exchangeable=Provider(None), changes={"groups_in_token": False})
 

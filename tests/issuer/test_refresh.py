@@ -12,11 +12,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from authsvc.errors import BackendError
 from authsvc.issuer import refresh
 from authsvc.issuer.issuer import Issued
+from authsvc.store.protocol import Session
 from tests.parts.issuer import PASSWORD, Clock, House, MakeHouse
+
+REUSED = "authsvc_refresh_tokens_reused_total"
 
 _FORK = multiprocessing.get_context("fork")
 
@@ -57,10 +61,12 @@ def test_a_refresh_token_that_is_used_again_later_ends_the_session(house: House)
     stolen = _log_in(house)
     mine = _successor(house, stolen)
     house.clock.advance(31)
+    reused = REGISTRY.get_sample_value(REUSED) or 0
 
     assert _refresh(house, stolen) is None
     assert _refresh(house, mine) is None
     assert _sessions(house) == 0
+    assert REGISTRY.get_sample_value(REUSED) == reused + 1
 
 
 def test_the_access_tokens_of_a_session_that_ended_so_are_refused(house: House) -> None:
@@ -215,6 +221,21 @@ def test_the_last_access_token_ends_with_its_session(make_house: MakeHouse) -> N
 def test_a_user_who_is_gone_gets_no_token_and_the_session_ends(house: House) -> None:
     token = _log_in(house)
     house.table.remove("alice")
+
+    assert _refresh(house, token) is None
+    assert _sessions(house) == 0
+
+
+def test_a_session_that_ends_while_it_is_refreshed_gives_no_token(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = _log_in(house)
+
+    def ended(session: Session, _: bytes) -> bool:
+        house.issuer.sessions.end(session)
+        return False
+
+    monkeypatch.setattr(house.opened, "replace", ended)
 
     assert _refresh(house, token) is None
     assert _sessions(house) == 0
