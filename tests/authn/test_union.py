@@ -69,12 +69,20 @@ def test_if_nobody_knows_and_one_failed_there_is_no_verdict(
 
 
 def test_what_failed_is_named_and_what_a_fault_quotes_is_not() -> None:
-    union = UnionTokenAuthenticator([("corp", Says(ValueError("canary")))])
+    union = UnionTokenAuthenticator(
+        [
+            ("corp", Says(ValueError("canary"))),
+            ("forge", Says(BackendError("timed out"))),
+            ("table", Says(NotReadyError("not loaded"))),
+        ]
+    )
     with capture_logs() as logged, pytest.raises(BackendError) as caught:
         union.authenticate_token("canary", ())
-    assert str(caught.value) == "no answer from corp"
-    assert [(line["event"], line["authenticator"]) for line in logged] == [
-        ("authenticator_crashed", "corp")
+    assert str(caught.value) == "no answer from corp, forge, table"
+    assert [(line["event"], line["authenticator"], line.get("error")) for line in logged] == [
+        ("authenticator_crashed", "corp", None),
+        ("authenticator_failed", "forge", "timed out"),
+        ("authenticator_failed", "table", "not loaded"),
     ]
 
 
