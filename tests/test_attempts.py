@@ -59,6 +59,38 @@ def test_a_refused_attempt_is_not_made_and_says_how_long_to_wait() -> None:
     assert made == []
 
 
+def test_a_wait_is_counted_from_the_last_failure_and_a_refusal_is_none() -> None:
+    now = [0.0]
+    counter = MemoryAttemptCounter(
+        Curve(free=1, first_wait=10, longest_wait=15), clock=lambda: now[0]
+    )
+    assert counter.admit("user:a") == 0
+
+    now[0] = 4.0
+    assert [counter.admit("user:a") for _ in range(3)] == [6, 6, 6]
+    now[0] = 10.0
+    assert counter.admit("user:a") == 0
+    assert counter.admit("user:a") == 15
+    assert counter.admit("user:b") == 0
+
+
+def test_failures_are_forgotten_with_time_and_forgiven_by_a_success() -> None:
+    now = [0.0]
+    curve = Curve(free=2, first_wait=200, longest_wait=200, forget_after=100)
+    counter = MemoryAttemptCounter(curve, clock=lambda: now[0])
+    counted(counter, "forgiven", lambda: None)
+    assert counted(counter, "forgiven", lambda: "me") == "me"
+    for key in ("forgiven", "forgiven", "forgotten", "forgotten"):
+        assert counter.admit(key) == 0
+        assert counter.admit("never seen before " + key) == 0
+
+    now[0] = 99.0
+    assert counter.admit("forgiven") > 0
+    assert counter.admit("forgotten") > 0
+    now[0] = 100.0
+    assert [counter.admit("forgotten") for _ in range(3)] == [0, 0, 200]
+
+
 def test_a_hundred_guesses_at_once_get_no_more_tries_than_in_a_row() -> None:
     counter = MemoryAttemptCounter(Curve(free=3), clock=lambda: 0.0)
     with ThreadPoolExecutor(16) as pool:
@@ -83,6 +115,14 @@ def test_the_memory_is_bounded_and_the_oldest_key_goes_first() -> None:
 
     assert counter.admit("c") > 0
     assert counter.admit("a") == 0
+
+
+def test_a_key_that_is_guessed_at_again_is_not_the_oldest() -> None:
+    counter = MemoryAttemptCounter(Curve(free=2), max_keys=2, clock=lambda: 0.0)
+    for key in ("a", "b", "a", "c"):
+        assert counter.admit(key) == 0
+
+    assert counter.admit("a") > 0
 
 
 def test_spellings_that_a_directory_takes_for_one_user_are_one_key() -> None:
