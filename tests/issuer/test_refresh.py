@@ -57,6 +57,18 @@ def test_a_refresh_token_is_good_once_and_its_successor_after_it(house: House) -
     assert _sessions(house) == 1
 
 
+def test_a_session_says_when_and_from_where_it_was_last_used(house: House) -> None:
+    token = _log_in(house)
+    opened_at = house.clock()
+    house.clock.advance(60)
+
+    house.issuer.refresh(house.caller("198.51.100.4"), token)
+
+    (session,) = house.opened.sessions(house.clock())
+    assert (session.created_at, session.used_at) == (opened_at, opened_at + 60)
+    assert session.address == "198.51.100.4"
+
+
 def test_a_refresh_token_that_is_used_again_later_ends_the_session(house: House) -> None:
     stolen = _log_in(house)
     mine = _successor(house, stolen)
