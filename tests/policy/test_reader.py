@@ -93,6 +93,8 @@ def test_all_faults_of_all_files_are_reported_at_once_in_order(tmp_path: Path) -
         ("p, user:a, *, pods, *, get, allow, team=a", "when has a condition that cannot be read"),
         ("p, user:a, *, pods, *, get, allow, field:a", "field selectors cannot"),
         ("p, user:a, *, pods, *, get, allow, label:a=b*", "condition that cannot be read"),
+        ('p, user:a, *, pods, *, get, deny, "label:a in (b,c*)"', "cannot be read: (b,c*)"),
+        ('p, user:a, *, pods, *, get, deny, "label:a notin (b,)"', "cannot be read: (b,)"),
         ("g, user:a, group:r, *", "role must be a role"),
         ("g, user:a, role:gone, *", "role:gone is given but no row says what it may"),
         ("g, user:a, role:r, *, 2026-11-24 02:00", "from is not a time"),
