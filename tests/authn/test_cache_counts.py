@@ -74,6 +74,6 @@ def test_who_joined_a_flight_that_failed_is_counted_and_told_why_it_failed() -> 
         back_end.open.set()
 
     for asked in (first, second):
-        with pytest.raises(BackendError, match="^no answer from corp$"):
+        with pytest.raises(BackendError, match=r"^no answer from corp$"):
             asked.result()
     assert counts() - before == {"miss": 1, "joined": 1}
