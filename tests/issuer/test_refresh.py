@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from authsvc.errors import BackendError
 from authsvc.issuer import refresh
@@ -79,6 +80,28 @@ def test_a_refresh_token_that_is_used_again_later_ends_the_session(house: House)
     assert _refresh(house, mine) is None
     assert _sessions(house) == 0
     assert REGISTRY.get_sample_value(REUSED) == reused + 1
+
+
+def test_the_log_says_whose_session_was_opened_and_whose_was_ended_by_a_reuse(
+    house: House,
+) -> None:
+    with capture_logs() as logged:
+        stolen = _log_in(house)
+        (session,) = house.opened.sessions(house.clock())
+        _successor(house, stolen)
+        house.clock.advance(31)
+        _refresh(house, stolen)
+
+    whose = {
+        "session": session.id,
+        "user": "alice",
+        "client": "kubectl-authsvc",
+        "address": "192.0.2.7",
+    }
+    assert [(line["event"], line.items() >= whose.items()) for line in logged] == [
+        ("session_opened", True),
+        ("refresh_token_reused_session_ended", True),
+    ]
 
 
 def test_the_access_tokens_of_a_session_that_ended_so_are_refused(house: House) -> None:
