@@ -84,14 +84,30 @@ def test_a_body_in_many_pieces_is_put_together() -> None:
     assert connection.got.body == b"ab"
 
 
-def test_a_refused_request_is_not_read_and_its_connection_not_used_again() -> None:
+LONG = [(b"accept", b"*/*"), (b"content-length", b"101")]
+
+
+@pytest.mark.parametrize(
+    ("required", "asked", "status"),
+    [
+        (True, scope(), 401),
+        (False, scope(method="GET"), 405),
+        (False, scope(headers=LONG), 413),
+        (False, scope(extensions={PROBES_ONLY: {}}), 404),
+        (False, scope("/other", query_string=b"\xff"), 400),
+    ],
+    ids=["no certificate", "method", "length", "no probe", "query"],
+)
+def test_a_refused_request_is_not_read_and_its_connection_not_used_again(
+    required: bool, asked: Scope, status: int
+) -> None:
     async def receive() -> Message:
         raise AssertionError("the body was read")
 
     connection = Connection()
-    clients = ClientCheck(required=True)
-    asyncio.run(application(endpoint(clients=clients))(scope(), receive, connection.send))
-    assert connection.got.status == 401
+    reviews = application(endpoint(clients=ClientCheck(required=required)), fallback=echo)
+    asyncio.run(reviews(asked, receive, connection.send))
+    assert connection.got.status == status
     assert connection.got.headers["connection"] == "close"
 
 
@@ -135,9 +151,16 @@ def test_an_announced_body_that_does_not_begin_is_refused_soon() -> None:
     assert connection.got.status == 413
 
 
-def test_a_length_may_begin_with_more_zeros_than_python_converts() -> None:
-    connection = Connection(part(b"now"))
-    asked = scope(headers=[(b"content-length", b"0" * 5000 + b"3")])
+@pytest.mark.parametrize(
+    ("body", "length"),
+    [(b"now", b"0" * 5000 + b"3"), (b"", b"0"), (b"", b"00")],
+    ids=["three", "none", "none twice"],
+)
+def test_a_length_may_begin_with_more_zeros_than_python_converts(
+    body: bytes, length: bytes
+) -> None:
+    connection = Connection(part(body))
+    asked = scope(headers=[(b"content-length", length)])
     asyncio.run(application(endpoint())(asked, connection.receive, connection.send))
     assert connection.got.status == 200
 
@@ -220,14 +243,6 @@ def test_a_body_too_large_for_what_is_no_review_is_refused() -> None:
     reviews = application(endpoint(), fallback=echo)
     asyncio.run(reviews(scope("/other"), connection.receive, connection.send))
     assert connection.got.status == 413
-
-
-def test_a_query_that_wsgi_can_not_say_is_refused() -> None:
-    connection = Connection(part(b""))
-    reviews = application(endpoint(), fallback=echo)
-    other = scope("/other", query_string=b"\xff")
-    asyncio.run(reviews(other, connection.receive, connection.send))
-    assert connection.got.status == 400
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,8 @@ def test_a_fault_of_ours_is_503_which_the_api_server_does_not_ask_again(
     assert got.status == 503
     assert "retry-after" not in got.headers
     assert b"canary" not in got.body
-    assert [line["event"] for line in logged] == ["review_crashed"]
+    assert [(line["event"], line["endpoint"]) for line in logged] == [("review_crashed", "test")]
+    assert len(echo.bodies) == 1
 
 
 def test_every_answer_is_counted_by_its_status(ask: Carrier) -> None:
