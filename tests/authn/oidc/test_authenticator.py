@@ -310,11 +310,12 @@ def test_tokens_are_good_for_the_api_servers_that_the_configuration_says(
 
 
 def test_an_explanation_tells_each_step_and_never_the_token(
-    openid_provider: OpenIDProvider, oidc: OIDCAuthenticator
+    openid_provider: OpenIDProvider, new_oidc: NewOIDC
 ) -> None:
+    oidc = new_oidc(openid_provider, api_audiences=("https://api",))
     token = sign(openid_provider, groups=["dev"])
 
-    told = oidc.explain(token, ())
+    told = oidc.explain(token, ("https://api",))
 
     assert told.identity is not None
     assert [check.name for check in told.checks] == [
@@ -327,6 +328,7 @@ def test_an_explanation_tells_each_step_and_never_the_token(
         "expiry",
         "username",
         "groups",
+        "API audiences",
     ]
     assert all(check.passed for check in told.checks)
     assert token not in str(told)
