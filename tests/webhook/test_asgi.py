@@ -84,19 +84,15 @@ def test_a_body_in_many_pieces_is_put_together() -> None:
     assert connection.got.body == b"ab"
 
 
-LONG = [(b"accept", b"*/*"), (b"content-length", b"101")]
-
-
 @pytest.mark.parametrize(
     ("required", "asked", "status"),
     [
         (True, scope(), 401),
         (False, scope(method="GET"), 405),
-        (False, scope(headers=LONG), 413),
         (False, scope(extensions={PROBES_ONLY: {}}), 404),
         (False, scope("/other", query_string=b"\xff"), 400),
     ],
-    ids=["no certificate", "method", "length", "no probe", "query"],
+    ids=["no certificate", "method", "no probe", "query"],
 )
 def test_a_refused_request_is_not_read_and_its_connection_not_used_again(
     required: bool, asked: Scope, status: int
