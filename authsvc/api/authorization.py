@@ -60,7 +60,7 @@ class Spec(msgspec.Struct, rename="camel", omit_defaults=True):
     uid: str = ""
     groups: tuple[str, ...] | None = None
     group: tuple[str, ...] | None = None
-    extra: dict[str, tuple[str, ...]] | None = None
+    extra: dict[str, tuple[str, ...] | None] | None = None
 
     def abridged(self, longest: int) -> Spec:
         """Return the same without selectors, and with no text of what is asked over ``longest``."""
@@ -139,7 +139,9 @@ def attributes_of(spec: Spec) -> Attributes:
     Raises:
         InvalidReviewError: both or neither kind of attributes.
     """
-    user = UserInfo(spec.user, spec.uid, spec.groups or (), spec.extra or {})
+    # Go writes a slice that is nil as null.
+    extra = {key: values or () for key, values in spec.extra.items()} if spec.extra else {}
+    user = UserInfo(spec.user, spec.uid, spec.groups or (), extra)
     asked = spec.resource_attributes
     path = spec.non_resource_attributes
     if asked is not None and path is None:

@@ -66,6 +66,7 @@ def test_a_path_is_taken_as_it_came() -> None:
         (V1, {"groups": ["a"], "group": ["b"]}, ("a",)),
         (V1BETA1, {"groups": ["a"], "group": ["b"]}, ("b",)),
         (V1, {"groups": None}, ()),
+        (V1BETA1, {"group": None}, ()),
         (V1, {}, ()),
     ],
 )
@@ -83,6 +84,15 @@ def test_what_is_kept_of_a_review_can_be_asked_again_as_v1(
 ) -> None:
     first = authorization.parse(review(version, user="u", resourceAttributes=PODS, **spec))
     assert authorization.attributes_of(first.spec) == first.attributes
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"), [(None, {}), ({"key": None, "k": ["x"]}, {"key": (), "k": ("x",)})]
+)
+def test_a_null_where_go_has_a_nil_is_empty(
+    extra: object, expected: dict[str, tuple[str, ...]]
+) -> None:
+    assert asked(extra=extra, resourceAttributes=PODS).user.extra == expected
 
 
 def test_no_user_is_an_empty_name() -> None:
