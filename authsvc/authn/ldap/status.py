@@ -40,14 +40,16 @@ def problem(entry: Entry, families: Iterable[AccountStatus], now: datetime) -> P
     """Return why the account may not be used, None where nothing speaks against it.
 
     Raises:
-        EntryError: an attribute is not of the form it should have.
+        EntryError: an attribute is not of the form it should have, or not there to be read.
     """
     problems = [found for family in families if (found := _FAMILIES[family](entry, now))]
     return min(problems, key=lambda each: each.passing, default=None)
 
 
 def _active_directory(entry: Entry, now: datetime) -> Problem | None:
-    control = _integer(entry, "userAccountControl") or 0
+    control = _integer(entry, "userAccountControl")
+    if control is None:  # every account has it, so this is not to be read by us
+        raise EntryError(f"the service may not read userAccountControl of {entry.dn}")
     if control & _DISABLED:
         return Problem("disabled (userAccountControl)")
     expires = _integer(entry, "accountExpires")

@@ -18,26 +18,26 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NOON_2026 = 134399088000000000  # the same as a FILETIME
 
 AD = AccountStatus.ACTIVE_DIRECTORY
+NORMAL = {"userAccountControl": "512"}
 CASES = [
-    (AD, {}, None),
-    (AD, {"userAccountControl": "512"}, None),
+    (AD, NORMAL, None),
     (AD, {"userAccountControl": "514"}, "disabled"),
     (AD, {"userAccountControl": "66050"}, "disabled"),
-    (AD, {"accountExpires": "0"}, None),
-    (AD, {"accountExpires": "9223372036854775807"}, None),
-    (AD, {"accountExpires": "9223372036854775806"}, None),
-    (AD, {"accountExpires": str(NOON_2026)}, "expired"),
-    (AD, {"accountExpires": str(NOON_2026 + 10)}, None),
-    (AD, {"lockoutTime": "0"}, None),
-    (AD, {"lockoutTime": str(NOON_2026)}, "locked out"),
+    (AD, NORMAL | {"accountExpires": "0"}, None),
+    (AD, NORMAL | {"accountExpires": "9223372036854775807"}, None),
+    (AD, NORMAL | {"accountExpires": "9223372036854775806"}, None),
+    (AD, NORMAL | {"accountExpires": str(NOON_2026)}, "expired"),
+    (AD, NORMAL | {"accountExpires": str(NOON_2026 + 10)}, None),
+    (AD, NORMAL | {"lockoutTime": "0"}, None),
+    (AD, NORMAL | {"lockoutTime": str(NOON_2026)}, "locked out"),
     # The lock's time is over, though lockoutTime is still there.
-    (AD, {"lockoutTime": "5", "msDS-User-Account-Control-Computed": "0"}, None),
-    (AD, {"msDS-User-Account-Control-Computed": "16"}, "locked out"),
-    (AD, {"msDS-User-Account-Control-Computed": "8388608"}, "password expired"),
-    (AD, {"pwdLastSet": "0"}, "must be changed"),
+    (AD, NORMAL | {"lockoutTime": "5", "msDS-User-Account-Control-Computed": "0"}, None),
+    (AD, NORMAL | {"msDS-User-Account-Control-Computed": "16"}, "locked out"),
+    (AD, NORMAL | {"msDS-User-Account-Control-Computed": "8388608"}, "password expired"),
+    (AD, NORMAL | {"pwdLastSet": "0"}, "must be changed"),
     (AD, {"pwdLastSet": "0", "userAccountControl": "66048"}, None),
     (AD, {"pwdLastSet": "0", "userAccountControl": "513"}, "must be changed"),
-    (AD, {"pwdLastSet": "1"}, None),
+    (AD, NORMAL | {"pwdLastSet": "1"}, None),
     (AccountStatus.PPOLICY, {"pwdAccountLockedTime": "000001010000Z"}, "locked"),
     (AccountStatus.PPOLICY, {"pwdAccountLockedTime": "20261123115900Z"}, "locked"),
     (AccountStatus.PPOLICY, {"pwdReset": "TRUE"}, "must be changed"),
@@ -86,7 +86,12 @@ def test_what_may_close_an_account_is_asked_of_the_directory(
 )
 def test_an_attribute_of_another_form_is_a_failure(family: AccountStatus, attribute: str) -> None:
     with pytest.raises(EntryError, match=attribute):
-        status.problem(entry({attribute: "soon"}), [family], NOW)
+        status.problem(entry(NORMAL | {attribute: "soon"}), [family], NOW)
+
+
+def test_an_account_that_may_be_disabled_for_all_we_can_read_is_a_failure() -> None:
+    with pytest.raises(EntryError, match="may not read userAccountControl of cn=x"):
+        status.problem(entry({"accountExpires": "0"}), [AD], NOW)
 
 
 def test_a_lasting_reason_is_told_before_a_passing_one() -> None:
@@ -109,7 +114,7 @@ def test_it_is_told_so_whatever_they_are_called() -> None:
 def test_a_closed_account_does_not_get_in_with_the_right_password(
     make_authenticator: MakeAuthenticator, name: str
 ) -> None:
-    authenticator = make_authenticator(account_status=frozenset(AccountStatus))
+    authenticator = make_authenticator(account_status=frozenset(AccountStatus) - {AD})
 
     assert authenticator.authenticate_password(name, PASSWORDS[name]) is None
 
