@@ -132,7 +132,13 @@ def counted(
 
 
 class MemoryAttemptCounter:
-    """An AttemptCounter of one process, bounded: the keys longest untouched are forgotten first."""
+    """An AttemptCounter of one process, bounded to ``max_keys``.
+
+    Of those that do not have to wait yet and of those that do, the keys longest
+    untouched are forgotten first; each kind is sure of half of the room. So
+    names that somebody invents, each for one attempt, end nobody's wait, nor do
+    invented names that have to wait leave no room to count at others.
+    """
 
     def __init__(
         self, curve: Curve, *, max_keys: int = 100_000, clock: Callable[[], float] = time.time
@@ -141,34 +147,42 @@ class MemoryAttemptCounter:
         self._max_keys = max_keys
         self._clock = clock
         self._lock = threading.Lock()
-        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        # By key, the number of failures and when the last one was.
+        self._free: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._slowed: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def admit(self, key: str) -> float:
         """See AttemptCounter."""
         now = self._clock()
         with self._lock:
-            failures, last = self._failures.get(key, (0, now))
+            failures, last = self._slowed.get(key) or self._free.get(key, (0, now))
             if now - last >= self._curve.forget_after:
                 failures = 0
             wait = last + self._curve.wait_after(failures) - now if failures else 0.0
             if wait > 0:
                 return wait
-            self._failures[key] = (failures + 1, now)
-            self._failures.move_to_end(key)
-            if len(self._failures) > self._max_keys:
-                self._failures.popitem(last=False)
+            self._forget(key)
+            self._keep(key, failures + 1, now)
         return 0.0
 
     def succeeded(self, key: str) -> None:
         """See AttemptCounter."""
         with self._lock:
-            self._failures.pop(key, None)
+            self._forget(key)
 
     def withdrawn(self, key: str) -> None:
         """See AttemptCounter."""
         with self._lock:
-            failures, last = self._failures.get(key, (0, 0.0))
+            failures, last = self._forget(key)
             if failures > 1:
-                self._failures[key] = (failures - 1, last)
-            else:
-                self._failures.pop(key, None)
+                self._keep(key, failures - 1, last)
+
+    def _forget(self, key: str) -> tuple[int, float]:
+        return self._slowed.pop(key, None) or self._free.pop(key, (0, 0.0))
+
+    def _keep(self, key: str, failures: int, last: float) -> None:
+        kind = self._free if failures < self._curve.free else self._slowed
+        kind[key] = (failures, last)
+        if len(self._free) + len(self._slowed) > self._max_keys:
+            fuller = self._slowed if len(self._slowed) > self._max_keys // 2 else self._free
+            fuller.popitem(last=False)

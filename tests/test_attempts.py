@@ -125,6 +125,32 @@ def test_a_key_that_is_guessed_at_again_is_not_the_oldest() -> None:
     assert counter.admit("a") > 0
 
 
+def test_a_key_that_has_to_wait_outlives_any_number_of_invented_ones() -> None:
+    counter = MemoryAttemptCounter(Curve(free=3), max_keys=10, clock=lambda: 0.0)
+    for _ in range(3):
+        assert counter.admit("alice") == 0
+
+    for number in range(100):
+        counter.admit(f"invented {number}")
+
+    assert counter.admit("alice") > 0
+
+
+def test_invented_keys_that_have_to_wait_leave_room_to_count_at_others() -> None:
+    counter = MemoryAttemptCounter(Curve(free=3), max_keys=10, clock=lambda: 0.0)
+    for number in range(100):
+        for _ in range(3):
+            counter.admit(f"invented {number}")
+
+    waits = []
+    for number in range(4):
+        waits.append(counter.admit("alice"))
+        counter.admit(f"once {number}")
+
+    assert waits[:3] == [0, 0, 0]
+    assert waits[3] > 0
+
+
 def test_spellings_that_a_directory_takes_for_one_user_are_one_key() -> None:
     assert user_key("Alice") == user_key(" alice ") == user_key("ＡＬＩＣＥ")
     assert user_key("alice") != user_key("bob")
