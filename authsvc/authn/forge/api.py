@@ -59,6 +59,7 @@ class ForgeAPI:
         """Return an answer about whoever holds the token.
 
         Raises:
+            Refused: the forge leaves out what the token is not good enough for.
             BackendError: the forge cannot be asked, or not now.
         """
         holder = hmac.digest(self._secret, token.encode("ascii"), "sha256")
@@ -71,6 +72,7 @@ class ForgeAPI:
         if kept is not None and (etag := kept.response.headers.get("etag")):
             headers["If-None-Match"] = etag
         response = self._client.get(self._base + path, headers, deadline=deadline)
+        _check_whole(response)  # before it is kept, and what was kept is not marked
         if response.status == 304 and kept is not None:
             response = kept.response
         pause = self._pause(response)
@@ -86,7 +88,7 @@ class ForgeAPI:
         """Return a good answer.
 
         Raises:
-            Refused: the forge does not know the token, or it lacks ``scope``.
+            Refused: the forge does not know the token, or it lacks ``scope``, or more.
             BackendError: the forge cannot be asked, or not now.
         """
         return _granted(self.get(token, path, deadline), scope)
@@ -95,7 +97,7 @@ class ForgeAPI:
         """Return the entries of all pages of a list.
 
         Raises:
-            Refused: the forge does not know the token, or it lacks ``scope``.
+            Refused: the forge does not know the token, or it lacks ``scope``, or more.
             BackendError: the forge cannot be asked, or not now; too many pages.
         """
         entries: list[dict[str, Any]] = []
@@ -168,6 +170,20 @@ def text_at(document: Mapping[str, Any], *keys: str) -> str:
 def _remaining(response: Response) -> str | None:
     headers: Mapping[str, str] = response.headers
     return headers.get("x-ratelimit-remaining") or headers.get("ratelimit-remaining")
+
+
+def _check_whole(response: Response) -> None:
+    """Refuse a token to which GitHub shows a part of a list only, which may lack a group.
+
+    It is one that the user has not authorised at an organisation with single sign-on, and
+    no error otherwise: https://docs.github.com/rest/authentication/authenticating-to-the-rest-api
+    """
+    kind, _, left_out = response.headers.get("x-github-sso", "").partition(";")
+    if kind.strip().lower() == "partial-results":
+        raise Refused(
+            "single sign-on",
+            f"the forge leaves out where the token is not authorised for it: {left_out.strip()}",
+        )
 
 
 def _granted(response: Response, scope: str) -> Response:

@@ -15,7 +15,7 @@ from authsvc.errors import BackendError
 from authsvc.interfaces import TokenAuthenticator, UserInfo
 from tests.contract.token_authenticator import TokenAuthenticatorContract
 from tests.parts.forges import APP_ID, APP_SECRET, FakeGitHub, bearer
-from tests.parts.web_server import Answer, NewWebServer, WebServer
+from tests.parts.web_server import Answer, Asked, NewWebServer, WebServer
 
 ALICE = UserInfo(
     "github:alice",
@@ -296,6 +296,30 @@ def test_teams_of_another_shape_are_a_failure_and_not_fewer_groups(
 
     with pytest.raises(BackendError):
         new_github(url=server.url).authenticate_token("ghp_alice", ())
+
+
+PARTIAL = {"X-GitHub-SSO": "partial-results; organizations=21955855,20582480"}
+
+
+@pytest.mark.parametrize("path", ["/user/orgs", "/user/teams"])
+def test_a_token_to_which_github_shows_a_part_only_is_refused_and_told_why(
+    forge: FakeGitHub, new_web_server: NewWebServer, new_github: NewGitHub, path: str
+) -> None:
+    marked = {path}
+
+    def answer(asked: Asked) -> Answer:
+        given = forge(asked)
+        return given._replace(headers={**given.headers, **(PARTIAL if asked.path in marked else {})})
+
+    github = new_github(url=new_web_server(answer).url)
+
+    assert github.authenticate_token("ghp_alice", ()) is None
+    last = github.explain("ghp_alice", ()).checks[-1]
+    assert (last.name, last.passed) == ("single sign-on", False)
+    assert "organizations=21955855,20582480" in last.detail
+
+    marked.clear()  # the user has authorised it; the lists are as they were
+    assert github.authenticate_token("ghp_alice", ()) is not None
 
 
 def test_an_explanation_tells_why_an_outsider_is_refused(github: GitHubAuthenticator) -> None:
