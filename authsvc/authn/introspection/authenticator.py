@@ -55,7 +55,7 @@ class IntrospectionAuthenticator(ProviderAuthenticator):
         self._clock = clock
         self._client = client_for(settings.client, settings.url, name)
         self.files = self._client.files
-        self._wanted = _claims_wanted(settings)
+        self._wanted, self._looks_at_any = _claims_wanted(settings)
 
     def route(self, token: str) -> Route:
         """Take opaque tokens, by their prefix where prefixes are configured; some issuers' JWTs."""
@@ -137,8 +137,8 @@ class IntrospectionAuthenticator(ProviderAuthenticator):
     ) -> dict[str, Any]:
         """Fill in from userinfo (OpenID Connect Core 5.3) what the introspection lacks."""
         url = self._settings.userinfo_url
-        wanted = self._wanted
-        if not url or (wanted and all(find(claims, name) is not None for name in wanted)):
+        lacking = [name for name in self._wanted if find(claims, name) is None]
+        if not url or not (lacking or self._looks_at_any):
             return claims
         response = self._http.get(url, {"Authorization": f"Bearer {token}"}, deadline=deadline)
         if response.status in {401, 403}:
@@ -148,14 +148,32 @@ class IntrospectionAuthenticator(ProviderAuthenticator):
         if not isinstance(userinfo.get("sub"), str) or userinfo["sub"] != claims.get("sub"):
             raise Refused("userinfo", "it is of another subject than the token")
         report("userinfo", f"has {', '.join(sorted(userinfo))}")
-        return {**userinfo, **claims}
+        _fill(claims, userinfo)
+        for name in lacking:
+            if find(claims, name) is None and find(userinfo, name) is not None:
+                raise Refused("userinfo", f"{name} does not fit into what the introspection has")
+        return claims
 
 
-def _claims_wanted(settings: IntrospectionSettings) -> tuple[str, ...]:
-    """Return the claims that userinfo is asked for where an introspection lacks one.
+def _fill(claims: dict[str, Any], userinfo: dict[str, Any]) -> None:
+    """Add to claims what they lack, in nested ones as well.
 
-    None are named where an expression may look at any: userinfo is then always asked.
+    A null lacks its value, and an empty ``realm_access`` its roles: as values
+    they would hide the groups that userinfo has, on which a deny may rest.
     """
+    pairs = [(claims, userinfo)]
+    while pairs:
+        said, more = pairs.pop()
+        for name, value in more.items():
+            mine = said.get(name)
+            if mine is None:
+                said[name] = value
+            elif isinstance(mine, dict) and isinstance(value, dict):
+                pairs.append((mine, value))
+
+
+def _claims_wanted(settings: IntrospectionSettings) -> tuple[tuple[str, ...], bool]:
+    """Return the claims that make the user, and whether an expression may look at any others."""
     mappings = settings.mappings
     readers: list[ClaimMapping | ClaimRule] = [mappings.username, *settings.claim_rules]
     readers += [source for _, source in mappings.extra]
@@ -163,9 +181,10 @@ def _claims_wanted(settings: IntrospectionSettings) -> tuple[str, ...]:
         readers.append(mappings.uid)
     if mappings.groups is not None:
         readers.append(mappings.groups.source)
-    if any(reader.expression is not None for reader in readers):
-        return ()
-    return tuple(reader.claim for reader in readers)
+    wanted = [reader.claim for reader in readers if reader.expression is None]
+    if mappings.username.claim == "email":
+        wanted.append("email_verified")  # which may be what userinfo alone says
+    return tuple(wanted), any(reader.expression is not None for reader in readers)
 
 
 def _document(response: Response) -> dict[str, Any]:

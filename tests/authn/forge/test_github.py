@@ -309,7 +309,9 @@ def test_a_token_to_which_github_shows_a_part_only_is_refused_and_told_why(
 
     def answer(asked: Asked) -> Answer:
         given = forge(asked)
-        return given._replace(headers={**given.headers, **(PARTIAL if asked.path in marked else {})})
+        return given._replace(
+            headers={**given.headers, **(PARTIAL if asked.path in marked else {})}
+        )
 
     github = new_github(url=new_web_server(answer).url)
 

@@ -94,3 +94,108 @@ def test_userinfo_is_left_alone_where_the_introspection_says_it_all(
 
     assert introspection.authenticate_token("opaque", ())
     assert server.paths() == ["/token/introspection"]
+
+
+ROLES = "/realm_access/roles"
+SAID = {"active": True, "aud": "kubernetes", "sub": "a", "preferred_username": "alice"}
+
+
+def groups_from(mapping: ClaimMapping) -> ClaimMappings:
+    return ClaimMappings(ClaimMapping("preferred_username"), GroupsMapping(mapping))
+
+
+def nested(expression: str) -> ClaimMapping:
+    return ClaimMapping(expression=Expression(expression, Variable.CLAIMS, Result.STRINGS))
+
+
+@pytest.mark.parametrize(
+    ("source", "said", "more"),
+    [
+        (ClaimMapping("groups"), {"groups": None}, {"groups": ["dev"]}),
+        (ClaimMapping(ROLES), {"realm_access": {}}, {"realm_access": {"roles": ["dev"]}}),
+        (ClaimMapping(ROLES), {"realm_access": None}, {"realm_access": {"roles": ["dev"]}}),
+        (
+            ClaimMapping(ROLES),
+            {"realm_access": {"roles": None, "x": 1}},
+            {"realm_access": {"roles": ["dev"], "x": 2}},
+        ),
+        (EXPRESSION, {"groups": None}, {"groups": ["dev"]}),
+        (
+            nested("claims.?realm_access.?roles.orValue([])"),
+            {"realm_access": {}},
+            {"realm_access": {"roles": ["dev"]}},
+        ),
+    ],
+    ids=[
+        "null",
+        "empty parent",
+        "null parent",
+        "null in parent",
+        "expression",
+        "nested expression",
+    ],
+)
+def test_an_introspection_that_has_no_groups_does_not_hide_those_of_userinfo(
+    new_introspection: NewIntrospection,
+    new_web_server: NewWebServer,
+    source: ClaimMapping,
+    said: dict[str, Any],
+    more: dict[str, Any],
+) -> None:
+    server = new_web_server(
+        lambda asked: Answer({"sub": "a", **more} if asked.path == "/me" else SAID | said)
+    )
+    introspection = new_introspection(
+        server.url, mappings=groups_from(source), userinfo_url=f"{server.url}/me"
+    )
+
+    identity = introspection.authenticate_token("opaque", ())
+
+    assert identity is not None
+    assert identity.user.groups == ("dev",)
+
+
+def test_groups_of_userinfo_that_do_not_fit_in_refuse_the_token_and_are_not_left_out(
+    new_introspection: NewIntrospection, new_web_server: NewWebServer
+) -> None:
+    more = {"sub": "a", "realm_access": {"roles": ["dev"]}}
+    server = new_web_server(
+        lambda asked: Answer(more if asked.path == "/me" else SAID | {"realm_access": []})
+    )
+    introspection = new_introspection(
+        server.url, mappings=groups_from(ClaimMapping(ROLES)), userinfo_url=f"{server.url}/me"
+    )
+
+    assert introspection.authenticate_token("opaque", ()) is None
+    assert introspection.explain("opaque", ()).checks[-1].detail.startswith(ROLES)
+
+
+@pytest.mark.parametrize(
+    ("said", "more", "taken"),
+    [
+        ({}, {"email_verified": False}, False),
+        ({}, {"email_verified": True}, True),
+        ({}, {}, True),
+        ({"email_verified": True}, {"email_verified": False}, True),
+        ({"email_verified": None}, {"email_verified": False}, False),
+    ],
+    ids=str,
+)
+def test_an_address_is_not_taken_where_only_userinfo_says_that_nobody_verified_it(
+    new_introspection: NewIntrospection,
+    new_web_server: NewWebServer,
+    said: dict[str, Any],
+    more: dict[str, Any],
+    taken: bool,
+) -> None:
+    address = {"sub": "a", "email": "ceo@example.com"}
+    server = new_web_server(
+        lambda asked: Answer(address | more if asked.path == "/me" else SAID | address | said)
+    )
+    introspection = new_introspection(
+        server.url,
+        mappings=ClaimMappings(ClaimMapping("email")),
+        userinfo_url=f"{server.url}/me",
+    )
+
+    assert (introspection.authenticate_token("opaque", ()) is not None) is taken
