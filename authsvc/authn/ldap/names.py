@@ -70,10 +70,12 @@ def first_rdn(dn: str) -> tuple[str, str] | None:
 
 
 def normalise_dn(dn: str) -> str:
-    """Return a form in which two spellings of a DN are equal: case, and space between parts.
+    """Return a form in which two spellings of a DN are equal (RFC 4514).
 
-    Good for telling groups apart that one server answered with; not a full
-    comparison by the schema's matching rules.
+    That is case, space between parts, escapes, the order of the parts of one
+    RDN, and OIDs for names of section 3. Good for telling groups apart that one
+    server answered with; not a full comparison by the schema's matching rules,
+    and a value in hexadecimal BER (``#0402…``) equals itself alone.
     """
     return ",".join(_rdns(dn))
 
@@ -85,13 +87,39 @@ def is_below(dn: str, base: str) -> bool:
 
 
 def _rdns(dn: str) -> list[str]:
-    return [
-        "+".join(
-            "=".join(side.strip() for side in attribute.split("=", 1))
-            for attribute in _parts(rdn, "+")
-        ).casefold()
-        for rdn in _parts(dn, ",")
-    ]
+    return ["+".join(sorted(map(_normalised, _parts(rdn, "+")))) for rdn in _parts(dn, ",")]
+
+
+def _normalised(part: str) -> str:
+    attribute, equals, value = part.partition("=")
+    attribute = attribute.strip().casefold()
+    return f"{_NAMES.get(attribute, attribute)}{equals}{_normalised_value(value)}"
+
+
+def _normalised_value(value: str) -> str:
+    if "\\" not in value:
+        return value.strip(" ").casefold()
+    try:
+        text = _unescape(value)
+    except UnicodeDecodeError:
+        return value.casefold()
+    # What separates is escaped again, so that no two DNs become one.
+    return _SEPARATING.sub(r"\\\g<0>", text).casefold()
+
+
+_SEPARATING = re.compile(r"^#|[\\,+]")
+
+_NAMES = {
+    "2.5.4.3": "cn",
+    "2.5.4.6": "c",
+    "2.5.4.7": "l",
+    "2.5.4.8": "st",
+    "2.5.4.9": "street",
+    "2.5.4.10": "o",
+    "2.5.4.11": "ou",
+    "0.9.2342.19200300.100.1.1": "uid",
+    "0.9.2342.19200300.100.1.25": "dc",
+}
 
 
 def _parts(text: str, separator: str) -> Iterator[str]:
@@ -107,13 +135,14 @@ def _parts(text: str, separator: str) -> Iterator[str]:
     yield text[start:]
 
 
-_ESCAPED = re.compile(rb"\\([0-9A-Fa-f]{2}|.)", re.DOTALL)
+_ESCAPED = re.compile(rb"\\([0-9A-Fa-f]{2}|.)| +\Z", re.DOTALL)
 
 
 def _unescape(value: str) -> str:
+    """Return what a value says, without the space round it that is not escaped."""
+
     def plain(match: re.Match[bytes]) -> bytes:
-        octets = match[1]
+        octets = match[1] or b""
         return bytes.fromhex(octets.decode()) if len(octets) == 2 else octets
 
-    stripped = value.lstrip(" ")
-    return _ESCAPED.sub(plain, stripped.encode()).decode()
+    return _ESCAPED.sub(plain, value.lstrip(" ").encode()).decode()
