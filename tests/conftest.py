@@ -19,6 +19,7 @@ pytest_plugins = [
     "tests.parts.openid_provider",
     "tests.parts.redis",
     "tests.parts.samba",
+    "tests.parts.scripted_directory",
     "tests.parts.slapd",
     "tests.parts.web_server",
 ]

@@ -31,7 +31,8 @@ from ldap3.operation.search import search_operation
 from authsvc import metrics
 from authsvc.authn.deadline import Deadline
 from authsvc.authn.ldap.entry import Entry
-from authsvc.authn.ldap.errors import Fault, RefusedError, ServerUnavailableError
+from authsvc.authn.ldap.errors import EntryError, Fault, RefusedError, ServerUnavailableError
+from authsvc.authn.ldap.ranges import Attributes, completed
 from authsvc.authn.ldap.settings import Scope
 from authsvc.authn.ldap.sockets import DeadlineSocket
 
@@ -89,6 +90,7 @@ class Connection:
             client_strategy=ldap3.SYNC,
             auto_bind=ldap3.AUTO_BIND_NONE,
             auto_referrals=False,
+            auto_range=False,
             check_names=False,
             raise_exceptions=False,
             return_empty_attributes=False,
@@ -176,15 +178,40 @@ class Connection:
         return self._bind_result()
 
     def search(self, search: Search, page_size: int, deadline: Deadline) -> tuple[Entry, ...]:
-        """Return all entries that match.
+        """Return all entries that match, with all values of the attributes.
 
         Continuation references are left out: what is elsewhere is not of this
         directory, and nobody is sent there with credentials.
 
         Raises:
             RefusedError: the server did not answer with all of it.
+            EntryError: it did not answer with all values of an attribute.
             ServerUnavailableError: there was no answer.
         """
+        # Not between two pages: some servers keep the state of one search alone.
+        entries = self._search(search, page_size, deadline)
+        return tuple(self._completed(entry, deadline) for entry in entries)
+
+    def close(self) -> None:
+        """End it, without a word to the server."""
+        self._ldap.closed = True
+        self._ldap.listening = False
+        with suppress(OSError):
+            self._socket.close()
+
+    def _completed(self, entry: Entry, deadline: Deadline) -> Entry:
+        def more(name: str) -> Attributes:
+            search = Search(entry.dn, Scope.BASE, "(objectClass=*)", (name,), limit=1)
+            found = self._search(search, 1, deadline)
+            return found[0].attributes if found else {}
+
+        try:
+            return Entry(entry.dn, completed(entry.attributes, more))
+        except (EntryError, RefusedError) as error:
+            # An entry that went away meanwhile is no user who never was.
+            raise EntryError(f"{entry.dn}: {error}") from None
+
+    def _search(self, search: Search, page_size: int, deadline: Deadline) -> list[Entry]:
         entries: list[Entry] = []
         cookie: bytes | None = None
         while True:
@@ -203,14 +230,7 @@ class Connection:
                 raise RefusedError(code, f"{self.server}: search below {search.base!r}: {message}")
             cookie = controls.get(_PAGED_RESULTS, {}).get("value", {}).get("cookie")
             if search.limit or not cookie:
-                return tuple(entries)
-
-    def close(self) -> None:
-        """End it, without a word to the server."""
-        self._ldap.closed = True
-        self._ldap.listening = False
-        with suppress(OSError):
-            self._socket.close()
+                return entries
 
     def _search_page(
         self, search: Search, page_size: int, cookie: bytes | None, deadline: Deadline

@@ -12,11 +12,11 @@ from authsvc.authn.ldap.settings import DN
 class Entry:
     """A name and attributes, whose names are compared without case (RFC 4512, section 2.5)."""
 
-    __slots__ = ("_values", "dn")
+    __slots__ = ("attributes", "dn")
 
     def __init__(self, dn: str, attributes: Mapping[str, Iterable[bytes] | None]) -> None:
         self.dn = dn
-        self._values = {name.lower(): tuple(values or ()) for name, values in attributes.items()}
+        self.attributes = {name.lower(): tuple(values or ()) for name, values in attributes.items()}
 
     def texts(self, attribute: str) -> tuple[str, ...]:
         """Return all values of an attribute as text, none where the entry does not have it.
@@ -28,7 +28,7 @@ class Entry:
             return (self.dn,)
         decode = _BINARY.get(attribute.lower(), bytes.decode)
         try:
-            return tuple(decode(value) for value in self._values.get(attribute.lower(), ()))
+            return tuple(decode(value) for value in self.attributes.get(attribute.lower(), ()))
         except ValueError:
             raise EntryError(
                 f"attribute {attribute} of {self.dn} is not text", Fault.VALUE

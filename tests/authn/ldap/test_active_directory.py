@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import uuid
 from collections.abc import Iterator
@@ -10,13 +11,18 @@ from pathlib import Path
 import pytest
 
 from authsvc.attempts import Curve, MemoryAttemptCounter
+from authsvc.authn.deadline import Deadline
 from authsvc.authn.ldap.authenticator import LDAPAuthenticator
+from authsvc.authn.ldap.connection import Search
+from authsvc.authn.ldap.directory import Directory
+from authsvc.authn.ldap.names import normalise_dn
 from authsvc.authn.ldap.presets import PRESETS
 from authsvc.authn.ldap.settings import (
     TLS,
     Groups,
     GroupSearch,
     LDAPSettings,
+    Scope,
     Security,
     Server,
     SimpleBind,
@@ -118,3 +124,15 @@ def test_a_locked_out_account_neither_logs_in_nor_stays(
 
     assert authenticator.authenticate_password("locked", password("locked")) is None
     assert authenticator.lookup("ad:locked") is None
+
+
+def test_values_that_come_in_parts_are_put_together(settings: LDAPSettings) -> None:
+    # Samba never answers with a part of its own accord, as Active Directory does
+    # from 1,500 values on, but it knows how to be asked for one.
+    part = Search(samba.BASE, Scope.SUBTREE, "(cn=K8s-Dev)", ("cn", "member;range=0-0"))
+
+    with contextlib.closing(Directory(settings)) as directory:
+        (group,) = directory.search(part, Deadline(5))
+
+    members = {normalise_dn(dn) for dn in group.texts("member")}
+    assert members == {normalise_dn(f"CN={cn},{samba.USERS}") for cn in ("alice", "K8s-Staff")}
