@@ -103,7 +103,7 @@ def test_a_lasting_reason_is_told_before_a_passing_one() -> None:
 
 
 def test_it_is_told_so_whatever_they_are_called() -> None:
-    both = entry({"lockoutTime": str(NOON_2026), "pwdReset": "TRUE"})
+    both = entry(NORMAL | {"lockoutTime": str(NOON_2026), "pwdReset": "TRUE"})
 
     problem = status.problem(both, [AD, AccountStatus.PPOLICY], NOW)
 
