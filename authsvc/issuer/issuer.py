@@ -28,7 +28,7 @@ from authsvc.store.protocol import Session, Store
 
 _MAX_CREDENTIAL = 1024  # characters; a longer one is nobody's
 # Of the 16 KiB above which no TokenReview takes a token; the rest is for the other claims.
-_MAX_GROUPS = 14 * 1024
+_MAX_GROUPS_AND_EXTRA = 14 * 1024
 
 # Made before the fork, so all workers have the same; it lasts until the restart.
 _MARK_KEY = secrets.token_bytes(32)
@@ -37,10 +37,13 @@ _log = structlog.get_logger()
 
 
 class TokenTooLargeError(AuthsvcError):
-    """The user is in more groups than a token can hold."""
+    """The user has more groups and extra than a token can hold."""
 
     def __init__(self) -> None:
-        super().__init__("too many groups for a token; issuer.tokens.groups: false leaves them out")
+        super().__init__(
+            "too many groups, or too much extra, for a token;"
+            " issuer.tokens.groups: false leaves them out"
+        )
 
 
 class Fact(Protocol):
@@ -235,12 +238,18 @@ class Issuer:
     def _check_size(self, user: UserInfo, directory: str) -> None:
         """Refuse what no review would take, before a session is made or a token used up.
 
-        Groups are never left out silently: a rule may deny by one of them.
+        Neither groups nor extra are left out silently: a rule may deny by one of them.
         """
         if self._with_groups(directory):
-            size = len(msgspec.json.encode(user.groups)) * 4 // 3
-            if size > _MAX_GROUPS:
-                _log.error("token_too_large", user=user.username, groups=len(user.groups))
+            facts = (user.groups, dict(user.extra))
+            size = len(msgspec.json.encode(facts)) * 4 // 3
+            if size > _MAX_GROUPS_AND_EXTRA:
+                _log.error(
+                    "token_too_large",
+                    user=user.username,
+                    groups=len(user.groups),
+                    extra=sorted(user.extra),
+                )
                 raise TokenTooLargeError
 
     def _issue(self, session: Session, user: UserInfo, token: RefreshToken | None) -> Issued:

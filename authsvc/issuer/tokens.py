@@ -62,6 +62,8 @@ class AccessTokens:
     def sign(self, token: AccessToken, *, with_groups: bool = True) -> str:
         """Return the signed token, with an id of its own (``jti``).
 
+        ``with_groups``: and with what else is true of the user now, ``extra``.
+
         Raises:
             NotReadyError: there is no key.
         """
@@ -83,6 +85,8 @@ class AccessTokens:
             claims["idp"] = token.directory
         if with_groups:
             claims["groups"] = list(token.user.groups)
+            if token.user.extra:
+                claims["extra"] = {key: list(each) for key, each in token.user.extra.items()}
         header = {"typ": _TYPE, "alg": key.algorithm, "kid": key.kid}
         return jwt.encode(header, claims, key.key, registry=Algorithms([key.algorithm]))
 
@@ -111,7 +115,7 @@ class AccessTokens:
         expires_at = min(claims.exp, claims.iat + self._lifetime)
         if now >= expires_at + self._leeway or now < claims.nbf - self._leeway:
             return None
-        user = UserInfo(claims.sub, claims.uid, claims.groups)
+        user = UserInfo(claims.sub, claims.uid, claims.groups, claims.extra)
         return AccessToken(
             user, claims.aud, claims.client_id, claims.sid, claims.idp, claims.iat, expires_at
         )
@@ -132,6 +136,7 @@ class _Claims(msgspec.Struct):
     uid: str = ""
     idp: str = ""
     groups: tuple[str, ...] = ()
+    extra: dict[str, tuple[str, ...]] = {}  # msgspec makes one of its own for each
 
 
 def _header(token: str) -> Mapping[str, object]:

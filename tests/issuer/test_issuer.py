@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from authsvc.attempts import Curve, TooManyAttemptsError, user_key
 from authsvc.authn.guard import MAX_TOKEN_BYTES
+from authsvc.authn.issued import SESSION
 from authsvc.errors import BackendError
 from authsvc.interfaces import Identity, UserInfo
 from authsvc.issuer.issuer import Issued, TokenTooLargeError
@@ -261,14 +262,16 @@ def test_the_largest_token_that_is_issued_is_one_that_reviews_take(house: House)
 class Provider:
     """An OpenID provider's tokens, as an authenticator of this service knows them."""
 
-    def __init__(self, expires_at: float | None) -> None:
+    def __init__(self, expires_at: float | None, **extra: tuple[str, ...]) -> None:
         self.expires_at = expires_at
+        self.extra = extra
 
     def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:
         del audiences
         if token != "an-id-token":
             return None
-        return Identity(UserInfo("oidc:carol", "7", ("oidc:dev",)), (), self.expires_at)
+        user = UserInfo("oidc:carol", "7", ("oidc:dev",), self.extra)
+        return Identity(user, (), self.expires_at)
 
 
 def test_a_token_of_a_provider_is_exchanged_for_one_that_lasts_no_longer(
@@ -309,6 +312,65 @@ def test_an_exchanged_token_keeps_its_groups_whatever_the_setting(make_house: Ma
     assert identity is not None
     assert identity.user.groups == ("oidc:dev",)
     assert issued.expires_in == 600
+
+
+@pytest.mark.parametrize("groups_in_token", [True, False])
+def test_an_exchanged_token_keeps_its_extra_for_a_rule_may_deny_by_it(
+    make_house: MakeHouse, groups_in_token: bool
+) -> None:
+    provider = Provider(None, **{"example.com/contractor": ("true",)})
+    house = make_house(exchangeable=provider, changes={"groups_in_token": groups_in_token})
+
+    issued = house.issuer.exchange(house.caller(), "an-id-token", "kubernetes")
+
+    assert issued is not None
+    identity = house.authenticator.authenticate_token(issued.access_token, ())
+    assert identity is not None
+    (session,) = house.opened.sessions(house.clock())
+    assert identity.user.extra == {"example.com/contractor": ("true",), SESSION: (session.id,)}
+
+
+def test_no_extra_of_a_provider_names_another_session(make_house: MakeHouse) -> None:
+    house = make_house(exchangeable=Provider(None, **{SESSION: ("another",)}))
+
+    issued = house.issuer.exchange(house.caller(), "an-id-token", "kubernetes")
+
+    assert issued is not None
+    identity = house.authenticator.authenticate_token(issued.access_token, ())
+    assert identity is not None
+    assert "another" not in identity.user.extra[SESSION]
+
+
+def test_extra_that_no_token_holds_is_not_left_out_on_the_quiet(make_house: MakeHouse) -> None:
+    house = make_house(exchangeable=Provider(None, **{"example.com/long": ("x" * 12_000,)}))
+
+    with pytest.raises(TokenTooLargeError):
+        house.issuer.exchange(house.caller(), "an-id-token", "kubernetes")
+
+    assert house.opened.sessions(house.clock()) == []
+
+
+def test_the_extra_of_who_logged_in_is_what_their_directory_says_now(
+    make_house: MakeHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = make_house(changes={"facts_ttl": 60.0})
+    said: dict[str, tuple[str, ...]] = {"example.com/contractor": ("false",)}
+    check, lookup = house.table.authenticate_password, house.table.lookup
+    for name, real in (("authenticate_password", check), ("lookup", lookup)):
+        monkeypatch.setattr(house.table, name, lambda *of, real=real: _with_extra(real(*of), said))
+    issued = _log_in(house)
+    assert issued is not None
+
+    said["example.com/contractor"] = ("true",)
+    house.clock.advance(60)
+
+    identity = house.authenticator.authenticate_token(issued.access_token, ())
+    assert identity is not None
+    assert identity.user.extra["example.com/contractor"] == ("true",)
+
+
+def _with_extra(user: UserInfo | None, extra: dict[str, tuple[str, ...]]) -> UserInfo | None:
+    return user and user._replace(extra=dict(extra))
 
 
 class ForOneCluster:

@@ -83,15 +83,25 @@ def test_what_is_not_known_of_a_user_is_not_said(house: House) -> None:
     assert house.issuer.tokens.verify(signed) == token
 
 
+def test_a_token_says_what_extra_the_user_has(house: House) -> None:
+    token = _token(house, user=USER._replace(extra={"example.com/é": ("true", "b")}))
+
+    signed = house.issuer.tokens.sign(token)
+
+    assert _parts(signed)[1]["extra"] == {"example.com/é": ["true", "b"]}
+    assert house.issuer.tokens.verify(signed) == token
+
+
 def test_groups_may_be_left_out(house: House) -> None:
-    signed = house.issuer.tokens.sign(_token(house), with_groups=False)
+    token = _token(house, user=USER._replace(extra={"example.com/a": ("b",)}))
+    signed = house.issuer.tokens.sign(token, with_groups=False)
 
     _, claims, _ = _parts(signed)
 
-    assert "groups" not in claims
+    assert not {"groups", "extra"} & claims.keys()
     verified = house.issuer.tokens.verify(signed)
     assert verified is not None
-    assert verified.user.groups == ()
+    assert (verified.user.groups, verified.user.extra) == ((), {})
 
 
 def test_a_token_is_good_until_its_end_and_the_skew_of_clocks(house: House) -> None:

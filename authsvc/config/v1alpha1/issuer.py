@@ -71,7 +71,7 @@ class Client(Wire, frozen=True):
 
 
 class Tokens(Wire, frozen=True):
-    """Access tokens. ``groups`` False keeps groups out of them, where only authsvc verifies."""
+    """Access tokens. ``groups`` False: neither groups nor extra, where only authsvc verifies."""
 
     ttl: Duration = "10m"
     groups: bool = True
