@@ -9,38 +9,50 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 Owner = tuple[int, int]
 """A user's and a group's id."""
 
 
-def write_whole(path: Path, content: bytes, mode: int, owner: Owner | None = None) -> None:
+def write_whole(
+    path: Path,
+    content: bytes,
+    mode: int,
+    owner: Owner | None = None,
+    *,
+    folder: int | None = None,
+) -> None:
     """Put a file in place: readers see the old one or the new one, whole.
 
     It is made closed (0600) under another name, with a dot in front, and is
     opened to others only once it is complete: a private key is not readable for
     an instant. Where root writes, it belongs to ``owner``, by default that of
-    the folder. What fails leaves nothing behind.
+    the folder. What fails leaves nothing behind. ``folder`` is a descriptor of
+    the folder, where the one of that name may be replaced meanwhile.
 
     Raises:
         OSError: the system refuses.
     """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    beside, target = path.with_name(f".{path.name}.{secrets.token_hex(6)}"), path
+    if folder is not None:
+        beside, target = Path(beside.name), Path(path.name)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             if owner is None:
-                give_to_folders_owner(beside, file.fileno())
+                give_to_folders_owner(path, file.fileno())
             elif _is_root():
                 os.fchown(file.fileno(), *owner)
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
-        beside.replace(path)
+        os.rename(beside, target, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(beside, dir_fd=folder)
         raise
 
 

@@ -14,6 +14,7 @@ Nothing here knows what the files are about.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +22,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from authsvc.bootstrap import beneath
 from authsvc.errors import ConfigError
-from authsvc.files import give_to_folders_owner, reason, write_whole
+from authsvc.files import reason, write_whole
 
 PUBLIC = 0o644
 SECRET = 0o600
@@ -85,7 +87,7 @@ class Folder:
             self.replace(name, content.encode(), PUBLIC)
             return
         with reported(path):
-            present = path.read_bytes().decode("utf-8", "replace")
+            present = beneath.read_plain(path).decode("utf-8", "replace")
         if present == content:
             self._record(path, Outcome.KEPT)
         elif _is_ours(present):
@@ -97,9 +99,8 @@ class Folder:
         """Put a file in place, whatever was there."""
         path = self.root / name
         outcome = Outcome.UPDATED if _exists(path) else Outcome.CREATED
-        with reported(path):
-            self._make_parents(path)
-            write_whole(path, content, mode, self.owner)
+        with reported(path), beneath.parent_of(self.root, name, make=True) as parent:
+            write_whole(path, content, mode, self.owner, folder=parent)
         self._record(path, outcome, note)
 
     def keep(self, name: str) -> None:
@@ -109,25 +110,15 @@ class Folder:
     def keep_secret(self, name: str) -> None:
         """Leave a secret as it is, but for permissions that let others read it."""
         path = self.root / name
-        with reported(path):
-            if path.stat().st_mode & 0o077:
-                path.chmod(SECRET)
+        with reported(path), beneath.key_material(self.root, name) as file:
+            if os.fstat(file).st_mode & 0o077:
+                os.fchmod(file, SECRET)
                 self._record(path, Outcome.UPDATED, "others could read it")
             else:
                 self._record(path, Outcome.KEPT)
 
     def _record(self, path: Path, outcome: Outcome, note: str = "") -> None:
         self.written.append(Written(path, outcome, note))
-
-    def _make_parents(self, path: Path) -> None:
-        for parent in reversed(path.parents):
-            if self.root not in parent.parents:
-                continue
-            if parent.is_symlink():
-                raise ConfigError(str(parent), "a symbolic link; refusing to write through it")
-            if not parent.is_dir():
-                parent.mkdir(mode=_FOLDER_MODE)
-                give_to_folders_owner(parent)
 
 
 def write_file(path: Path, content: str, mode: int) -> None:

@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.types import (
     PrivateKeyTypes,
 )
 
-from authsvc.bootstrap import pki
-from authsvc.bootstrap.files import PUBLIC, SECRET, Folder
+from authsvc.bootstrap import beneath, pki
+from authsvc.bootstrap.files import PUBLIC, SECRET, Folder, reported
 from authsvc.bootstrap.pki import Authority, KeyPair
 from authsvc.errors import ConfigError
 
@@ -42,7 +42,7 @@ class OwnAuthority:
 
 def present_hosts(root: Path) -> tuple[str, ...]:
     """Return the hosts of the server's certificate that is there, but for loopback."""
-    certificates = _certificates(root / SERVER_CERT) if (root / SERVER_CERT).exists() else ()
+    certificates = _certificates(_read_beneath(root, SERVER_CERT))
     names = pki.names_of(certificates[0]) if certificates else ()
     return tuple(name for name in names if name not in pki.LOOPBACK)
 
@@ -54,11 +54,10 @@ def read_own_authority(own: OwnAuthority, now: datetime) -> Authority:
         ConfigError: with the file and what is wrong with it.
     """
     place = str(own.certificate)
-    certificates = _certificates(own.certificate)
+    certificates = _certificates(_read(own.certificate))
     if not certificates:
         raise ConfigError(place, "holds no PEM certificate")
-    _read(own.key)
-    key = _key(own.key)
+    key = _key(_read(own.key))
     if key is None:
         raise ConfigError(str(own.key), "holds no private key that can be read without a password")
     certificate = certificates[0]
@@ -109,8 +108,7 @@ class Material:
 
     def _take_authority(self, authority: Authority) -> None:
         content = pki.pem(*authority.certificates)
-        path = self._root / CA_CERT
-        if path.exists() and _read(path) == content:
+        if _read_beneath(self._root, CA_CERT) == content:
             self._folder.keep(CA_CERT)
         else:
             self._folder.replace(CA_CERT, content, PUBLIC)
@@ -118,13 +116,14 @@ class Material:
 
     def _ensure_authority(self) -> None:
         path = self._root / CA_CERT
-        key = _key(self._root / CA_KEY)
-        if not path.exists():
+        key = _key(_read_beneath(self._root, CA_KEY))
+        content = _read_beneath(self._root, CA_CERT)
+        if content is None:
             if key is not None:
                 raise ConfigError(str(path), f"missing, though {CA_KEY} is there")
             self._make_authority(())
             return
-        self._trusted = _certificates(path)
+        self._trusted = _certificates(content)
         if not self._trusted:
             raise ConfigError(str(path), "holds no PEM certificate")
         current = self._trusted[0]
@@ -153,7 +152,7 @@ class Material:
         names: Sequence[str],
         make: Callable[[Authority], KeyPair],
     ) -> None:
-        pair = _pair(self._root / certificate, self._root / key)
+        pair = _pair(_read_beneath(self._root, certificate), _read_beneath(self._root, key))
         reason = "" if pair is None else pki.reason_to_renew(pair, self._trusted, names, self._now)
         if reason is None:
             self._folder.keep(certificate)
@@ -172,34 +171,39 @@ class Material:
         self._folder.replace(certificate, pair.certificates_pem(), PUBLIC, reason)
 
 
-def _pair(certificate: Path, key: Path) -> KeyPair | None:
+def _pair(certificate: bytes | None, key: bytes | None) -> KeyPair | None:
     """Return what is there; None where a half is missing or is not what it should be."""
-    certificates = _certificates(certificate) if certificate.exists() else ()
+    certificates = _certificates(certificate)
     private = _key(key)
     if not certificates or private is None:
         return None
     return KeyPair(certificates[0], private, certificates[1:])
 
 
-def _certificates(path: Path) -> tuple[x509.Certificate, ...]:
+def _certificates(content: bytes | None) -> tuple[x509.Certificate, ...]:
+    if content is None:
+        return ()
     try:
-        return tuple(x509.load_pem_x509_certificates(_read(path)))
+        return tuple(x509.load_pem_x509_certificates(content))
     except ValueError:
         return ()
 
 
-def _key(path: Path) -> PrivateKeyTypes | None:
-    if not path.exists():
+def _key(content: bytes | None) -> PrivateKeyTypes | None:
+    if content is None:
         return None
     try:
-        return serialization.load_pem_private_key(_read(path), password=None)
+        return serialization.load_pem_private_key(content, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # Not PEM, encrypted, or of an unknown kind. The cause could quote the file.
         return None
 
 
 def _read(path: Path) -> bytes:
-    try:
+    with reported(path):
         return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(str(path), (error.strerror or "cannot be read").lower()) from None
+
+
+def _read_beneath(root: Path, name: str) -> bytes | None:
+    with reported(root / name):
+        return beneath.read_key_material(root, name)

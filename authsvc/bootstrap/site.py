@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import yaml
 
-from authsvc.bootstrap import material
+from authsvc.bootstrap import beneath, material
 from authsvc.errors import ConfigError
 
 DEFAULT_PORT = 8443
@@ -175,7 +175,7 @@ def is_loopback(host: str) -> bool:
 def present_yaml(path: Path) -> object:
     """Return a YAML file of an earlier run; None where there is none that can be read."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(beneath.read_plain(path).decode())
     except (OSError, ValueError, yaml.YAMLError):
         return None
 
