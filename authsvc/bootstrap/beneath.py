@@ -87,6 +87,16 @@ def read_key_material(root: Path, name: str) -> bytes | None:
         return None
 
 
+def owner_of_key_material(root: Path, name: str) -> tuple[int, int] | None:
+    """Return the user and the group that a key belongs to, None where there is none."""
+    try:
+        with key_material(root, name) as file:
+            status = os.fstat(file)
+    except FileNotFoundError:
+        return None
+    return status.st_uid, status.st_gid
+
+
 def read_plain(path: Path) -> bytes:
     """Return what is in a file that holds no secret, wherever a link leads; never wait for it."""
     file = os.open(path, _FILE)

@@ -95,12 +95,20 @@ class Folder:
         else:
             self._record(path, Outcome.KEPT, "edited by hand")
 
-    def replace(self, name: str, content: bytes, mode: int, note: str = "") -> None:
-        """Put a file in place, whatever was there."""
+    def replace(
+        self,
+        name: str,
+        content: bytes,
+        mode: int,
+        note: str = "",
+        *,
+        owner: tuple[int, int] | None = None,
+    ) -> None:
+        """Put a file in place, whatever was there; where root does, it is ``owner``'s."""
         path = self.root / name
         outcome = Outcome.UPDATED if _exists(path) else Outcome.CREATED
         with reported(path), beneath.parent_of(self.root, name, make=True) as parent:
-            write_whole(path, content, mode, self.owner, folder=parent)
+            write_whole(path, content, mode, owner or self.owner, folder=parent)
         self._record(path, outcome, note)
 
     def keep(self, name: str) -> None:

@@ -1,7 +1,8 @@
 """The folder ``pki/``: what is there, what is missing, what is due.
 
 ca.crt                 the CA that signs, and any before it that is still trusted
-ca.key                 its key; absent where the CA is the administrator's own
+ca.key                 its key; absent where the CA is the administrator's own. It is
+                       root's where root made it for a pod: only who renews needs it
 server.crt, .key       the service's, for every --host and loopback
 apiserver-client.crt, .key   the API server's, by which the service knows it
 """
@@ -30,6 +31,7 @@ from authsvc.errors import ConfigError
 CA_CERT, CA_KEY = "pki/ca.crt", "pki/ca.key"
 SERVER_CERT, SERVER_KEY = "pki/server.crt", "pki/server.key"
 CLIENT_CERT, CLIENT_KEY = "pki/apiserver-client.crt", "pki/apiserver-client.key"
+_ROOT = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +79,17 @@ def read_own_authority(own: OwnAuthority, now: datetime) -> Authority:
 
 
 class Material:
-    """``pki/`` of one folder, at one time."""
+    """``pki/`` of one folder, at one time.
 
-    def __init__(self, folder: Folder, now: datetime) -> None:
+    ``root_signs``: the service's user renews nothing, and so has no use for the
+    key of a CA that root makes. One that is there stays its owner's.
+    """
+
+    def __init__(self, folder: Folder, now: datetime, *, root_signs: bool) -> None:
         self._folder = folder
         self._root = folder.root
         self._now = now
+        self._root_signs = root_signs
         self._signer: Authority | None = None
         self._trusted: tuple[x509.Certificate, ...] = ()
 
@@ -142,8 +149,14 @@ class Material:
         # What the CA before signed is still in use: trust it until it ends.
         still = (each for each in before if each.not_valid_after_utc > self._now)
         self._signer, self._trusted = authority, (authority.certificate, *still)
-        self._folder.replace(CA_KEY, pki.key_pem(authority.key), SECRET, note)
+        owner = self._owner_of_authority()
+        self._folder.replace(CA_KEY, pki.key_pem(authority.key), SECRET, note, owner=owner)
         self._folder.replace(CA_CERT, pki.pem(*self._trusted), PUBLIC, note)
+
+    def _owner_of_authority(self) -> tuple[int, int]:
+        with reported(self._root / CA_KEY):
+            present = beneath.owner_of_key_material(self._root, CA_KEY)
+        return present or (_ROOT if self._root_signs else self._folder.owner)
 
     def _ensure_pair(
         self,

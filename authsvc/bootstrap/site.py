@@ -80,6 +80,11 @@ class Site:
             return f"[::]:{self.port}"
         return f"0.0.0.0:{self.port}"
 
+    @property
+    def runs_as_pod(self) -> bool:
+        """Whether the service runs in a static pod, which cannot write the folder."""
+        return self.target in {Target.KUBEADM, Target.KIND}
+
     def on_node(self, name: str) -> str:
         """Return where a file of the folder lies on the control-plane node."""
         return str(self.node_folder / name)

@@ -130,9 +130,10 @@ def _next_steps(site: Site) -> str:
         return shlex.quote(str(full.relative_to(here) if full.is_relative_to(here) else full))
 
     steps = [f"say who may do what:  {path('tokens.csv')} and {path('policy')}"]
-    if site.target in {Target.KUBEADM, Target.KIND} and site.owner[0] == 0:
+    if site.runs_as_pod and site.owner[0] == 0:
         steps.append(
-            f"not as root:          chown -R 65532:65532 {path('.')}, and run this again: "
+            f"not as root:          chown -R 65532:65532 {path('.')}, "
+            f"chown 0:0 {path(material.CA_KEY)}, and run this again: "
             "the pod runs as whom the folder belongs to"
         )
     steps += {

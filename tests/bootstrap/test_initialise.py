@@ -12,7 +12,7 @@ import yaml
 
 from authsvc.authn.static import StaticTokenAuthenticator, StaticTokensSettings
 from authsvc.bootstrap import Initialised, Outcome, Target, Wanted, initialise
-from authsvc.bootstrap.pki import LIFETIME, RENEW_BEFORE
+from authsvc.bootstrap.pki import CA_LIFETIME, CA_RENEW_BEFORE, LIFETIME, RENEW_BEFORE
 from authsvc.config import load
 from authsvc.errors import ConfigError
 from authsvc.policy.starter import starter_policy
@@ -187,10 +187,47 @@ def test_files_that_root_writes_belong_to_whom_the_folder_belongs(tmp_path: Path
 
     initialise(folder, Wanted(target=Target.KUBEADM), now=NOW)
 
-    owners = {(path.stat().st_uid, path.stat().st_gid) for path in folder.rglob("*")}
+    others = set(folder.rglob("*")) - {folder / "pki/ca.key"}
+    owners = {(path.stat().st_uid, path.stat().st_gid) for path in others}
     assert owners == {(65532, 65533)}
     pod = yaml.safe_load((folder / "static-pod/authsvc.yaml").read_text())
     assert pod["spec"]["securityContext"]["runAsUser"] == 65532
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root fills the folder of someone else")
+@pytest.mark.parametrize(
+    ("target", "owner"),
+    [(Target.KUBEADM, 0), (Target.KIND, 0), (Target.K3S, 65532), (Target.PLAIN, 65532)],
+)
+def test_the_key_of_the_ca_is_for_whoever_renews(
+    tmp_path: Path, target: Target, owner: int
+) -> None:
+    # A pod renews nothing; beside a service authsvc-renew.service does, as the service's user.
+    folder = tmp_path / "authsvc"
+    folder.mkdir()
+    os.chown(folder, 65532, 65533)
+
+    initialise(folder, Wanted(target=target), now=NOW)
+
+    status = (folder / "pki/ca.key").stat()
+    assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (owner, 0o600)
+    initialise(folder, now=NOW + CA_LIFETIME - CA_RENEW_BEFORE)
+    assert (folder / "pki/ca.key").stat().st_uid == owner
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root fills the folder of someone else")
+def test_the_key_of_a_ca_stays_its_owners(tmp_path: Path) -> None:
+    folder = tmp_path / "authsvc"
+    folder.mkdir()
+    os.chown(folder, 65532, 65533)
+    initialise(folder, Wanted(target=Target.KUBEADM), now=NOW)
+    before = (folder / "pki/ca.key").read_bytes()
+    os.chown(folder / "pki/ca.key", 65532, 65533)
+
+    initialise(folder, now=NOW + CA_LIFETIME - CA_RENEW_BEFORE)
+
+    assert (folder / "pki/ca.key").read_bytes() != before
+    assert (folder / "pki/ca.key").stat().st_uid == 65532
 
 
 def test_the_configuration_is_one_that_the_service_takes(site: Path) -> None:
