@@ -132,7 +132,7 @@ def _next_steps(site: Site) -> str:
     steps = [f"say who may do what:  {path('tokens.csv')} and {path('policy')}"]
     if site.runs_as_pod and site.owner[0] == 0:
         steps.append(
-            f"not as root:          chown -R 65532:65532 {path('.')}, "
+            f"not as root:          chown -R 60843:60843 {path('.')}, "
             f"chown 0:0 {path(material.CA_KEY)}, and run this again: "
             "the pod runs as whom the folder belongs to"
         )

@@ -62,7 +62,7 @@ def test_systemd_finds_the_units_hardly_exposed(systemd_analyze: str, unit: str)
 
 def test_the_static_pod_is_what_init_writes_for_its_usual_place() -> None:
     place = "/etc/kubernetes/authsvc"
-    site = Site(Target.KUBEADM, (), 8443, Path(place), PurePosixPath(place), (65532, 65532))
+    site = Site(Target.KUBEADM, (), 8443, Path(place), PurePosixPath(place), (60843, 60843))
 
     assert (DEPLOY / "static-pod/authsvc.yaml").read_text() == static_pod(site)
 
@@ -79,11 +79,25 @@ def test_the_image_runs_as_a_number_that_is_not_root_and_leaves_its_compiler_beh
     stages = [index for index, (name, _) in enumerate(found) if name == "FROM"]
     last = found[stages[-1] :]
     assert len(stages) == 2
-    assert ("USER", "65532:65532") in last
+    assert ("USER", "60843:60843") in last
     assert [value for name, value in last if name in {"RUN", "ADD"}] == []
     assert "slim" in last[0][1]
     # Kubernetes probes it.
     assert "HEALTHCHECK" not in dict(found)
+
+
+def test_all_run_as_one_user_whom_no_other_image_has() -> None:
+    (image,) = re.findall(r"^USER (\d+):\1$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+    manifests = [DEPLOY / "static-pod/authsvc.yaml", DEPLOY / "kustomize/base/deployment.yaml"]
+    numbers = {
+        number
+        for manifest in manifests
+        for number in re.findall(r"(?:runAs\w+|fsGroup): (\d+)", manifest.read_text())
+    }
+    numbers |= set(re.findall(r"-o (\d+) -g|chown (\d+):", (DEPLOY / "README.md").read_text())[0])
+
+    assert numbers - {""} == {image}
+    assert image != "65532"  # distroless' nonroot, CoreDNS' among others
 
 
 def test_what_the_image_is_built_from_is_there_and_not_ignored() -> None:
