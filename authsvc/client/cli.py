@@ -101,7 +101,7 @@ def _add_session_commands(subparsers: _Subparsers) -> None:
         help="Answer kubectl's request for a credential (exec plugin).",
         description="What kubectl runs: prints an ExecCredential. "
         "The cluster entry's extension client.authentication.k8s.io/exec may hold the same "
-        "settings in camelCase, under provideClusterInfo.",
+        "settings in camelCase, under provideClusterInfo, but for those that name a file.",
     )
     _add_settings(get_token)
 

@@ -4,7 +4,9 @@ The ExecCredential API (client.authentication.k8s.io, v1 and v1beta1):
 KUBERNETES_EXEC_INFO comes in by the environment, one ExecCredential goes out
 on stdout. Settings come as flags of the user entry's ``exec.args`` and, under
 ``provideClusterInfo``, from the cluster entry's extension
-``client.authentication.k8s.io/exec``; a flag wins.
+``client.authentication.k8s.io/exec``; a flag wins. What names a file of this
+machine comes as a flag only: who hands out a cluster entry names the server
+that kubectl sends the token to, and could have any file sent there.
 
 Read before a cached token is answered: imports nothing that costs, checks only
 what it must. The settings' meaning is in ``settings``.
@@ -43,6 +45,7 @@ SETTINGS = {
     "request-timeout": "requestTimeout",
 }
 _EXTENSION_NAMES = {name: flag for flag, name in SETTINGS.items()}
+_FILES = ("client-secret-file", "token-file", "certificate-authority")
 
 # Whose session it is. What is left out says how to get one, not which.
 _IDENTIFYING = ("issuer", "client-id", "username", "scopes", "audience", "token-type")
@@ -150,7 +153,13 @@ def _extension(config: Mapping[str, object]) -> dict[str, str]:
             raise ClientError(f"kubeconfig, extension {GROUP}/exec: unknown field {name!r}")
         if not isinstance(value, (str, int)) or isinstance(value, bool):
             raise ClientError(f"kubeconfig, extension {GROUP}/exec: {name} is not a string")
-        values[_EXTENSION_NAMES[name]] = str(value)
+        flag = _EXTENSION_NAMES[name]
+        if flag in _FILES:
+            raise ClientError(
+                f"kubeconfig, extension {GROUP}/exec: {name} names a file, which a cluster entry "
+                f"may not: set --{flag} in exec.args of the user entry"
+            )
+        values[flag] = str(value)
     return values
 
 

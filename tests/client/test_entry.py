@@ -89,6 +89,35 @@ def test_the_cluster_entry_may_hold_the_settings_and_a_flag_wins(alice: Person) 
 
 
 @pytest.mark.parametrize(
+    ("field", "flag"),
+    [
+        ("tokenFile", "--token-file"),
+        ("clientSecretFile", "--client-secret-file"),
+        ("certificateAuthority", "--certificate-authority"),
+    ],
+)
+def test_a_cluster_entry_names_no_file_to_be_sent_to_its_server(
+    alice: Person, field: str, flag: str
+) -> None:
+    file = alice.home / "secret"
+    file.write_text("canary-file\n")
+    config = {"issuer": "https://issuer.test", "flow": "token-file", field: str(file)}
+    now = time.time()
+    settings = (ISSUER, "--flow=token-file", f"{flag}={file}")
+    alice.keep(settings, obtained_at=now, good_until=now + 600)
+    info = exec_info(interactive=False, cluster={"server": "", "config": config})
+
+    alone = alice.get_token(KUBERNETES_EXEC_INFO=info)
+    beside = alice.get_token(*settings, KUBERNETES_EXEC_INFO=info)
+
+    for done in (alone, beside):
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"{field} names a file" in done.stderr
+        assert f"set {flag} in exec.args of the user entry" in done.stderr
+        assert "canary-file" not in done.stderr
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--isuer=https://x.test"], "unknown argument '--isuer=https://x.test'"),
