@@ -9,8 +9,10 @@ wait does so for ``timeout`` at most.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -47,7 +49,10 @@ _COLUMNS = ", ".join(_FIELDS)
 
 @dataclass(frozen=True, slots=True)
 class SQLiteSettings:
-    """``file`` is made, readable by its owner only; ``timeout`` in seconds bounds each wait."""
+    """``file`` is made, readable by its owner only; ``timeout`` in seconds bounds each wait.
+
+    One that is there is refused where it is another user's, or others may write it.
+    """
 
     file: Path
     timeout: float = 5.0
@@ -220,6 +225,8 @@ def _open(settings: SQLiteSettings) -> sqlite3.Connection:
             give_to_folders_owner(settings.file, descriptor)
         finally:
             os.close(descriptor)
+    for suffix in ("", "-wal", "-journal", "-shm"):  # SQLite takes changes from each
+        _check_writers(settings.file.with_name(settings.file.name + suffix))
     connection = sqlite3.connect(
         settings.file, timeout=settings.timeout, isolation_level=None, check_same_thread=False
     )
@@ -233,6 +240,25 @@ def _open(settings: SQLiteSettings) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _check_writers(file: Path) -> None:
+    # Who can write it can log in as anybody. By name, as no descriptor may be closed.
+    try:
+        status, folder = file.stat(), file.parent.stat()
+    except FileNotFoundError:
+        return
+    user, group = os.geteuid(), os.getegid()
+    if user == 0:  # an administrator, beside a service that is somebody else
+        user, group = folder.st_uid, folder.st_gid
+    if status.st_uid not in {user, 0}:
+        why = f"{file.name} belongs to user {status.st_uid}, expected {user} or root"
+        raise PermissionError(errno.EPERM, why)
+    # All of a volume with an fsGroup is for that group to write; it is the process's own.
+    if status.st_mode & stat.S_IWOTH or (status.st_mode & stat.S_IWGRP and status.st_gid != group):
+        mode = stat.S_IMODE(status.st_mode)
+        why = f"others may write {file.name}: mode {mode:04o}, expected 0600"
+        raise PermissionError(errno.EPERM, why)
 
 
 def _enter_wal(connection: sqlite3.Connection, deadline: float) -> None:

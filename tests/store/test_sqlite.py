@@ -114,6 +114,60 @@ def test_a_file_that_root_makes_belongs_to_the_owner_of_the_folder(tmp_path: Pat
     store.close()
 
 
+@pytest.mark.parametrize("suffix", ["", "-wal", "-journal"])
+@pytest.mark.parametrize("mode", [0o666, 0o602])
+def test_a_file_that_others_may_write_is_refused(tmp_path: Path, suffix: str, mode: int) -> None:
+    store = SQLiteStore(SQLiteSettings(tmp_path / "store.db"))
+    store.create(session())
+    store.close()
+    file = tmp_path / f"store.db{suffix}"
+    file.touch()
+    file.chmod(mode)
+
+    with pytest.raises(BackendError, match=rf"others may write {file.name}: mode {mode:04o}"):
+        store.find("s1")
+
+    file.chmod(0o600)
+    assert store.find("s1") == session()
+    store.close()
+
+
+def test_a_file_is_for_the_group_of_its_process_but_for_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As the kubelet makes what is in a volume with an fsGroup.
+    store = SQLiteStore(SQLiteSettings(tmp_path / "store.db"))
+    store.create(session())
+    store.close()
+    (tmp_path / "store.db").chmod(0o660)
+
+    assert store.find("s1") == session()
+    store.close()
+    own = (tmp_path / "store.db").stat()
+    monkeypatch.setattr(os, "geteuid", lambda: own.st_uid or 65532)
+    monkeypatch.setattr(os, "getegid", lambda: own.st_gid + 1)
+    with pytest.raises(BackendError, match="others may write"):
+        store.find("s1")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SQLiteStore(SQLiteSettings(tmp_path / "store.db"))
+    store.create(session())
+    store.close()
+    os.chown(tmp_path / "store.db", 65533, -1)
+
+    with pytest.raises(BackendError, match=r"store\.db belongs to user 65533, expected 0 or root"):
+        store.find("s1")
+
+    os.chown(tmp_path, 65533, -1)  # root, beside a service that is that user
+    assert store.find("s1") == session()
+    store.close()
+    monkeypatch.setattr(os, "geteuid", lambda: 65532)
+    with pytest.raises(BackendError, match="expected 65532 or root"):
+        store.find("s1")
+
+
 def test_a_store_that_is_locked_for_too_long_fails_and_loses_nothing(tmp_path: Path) -> None:
     file = tmp_path / "store.db"
     store = SQLiteStore(SQLiteSettings(file, timeout=0.05))
