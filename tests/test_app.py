@@ -141,6 +141,35 @@ def running_threads() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.is_alive()}
 
 
+@pytest.mark.parametrize(
+    ("client", "names", "told"),
+    [
+        (("127.0.0.1", 1), None, True),
+        (("192.0.2.7", 1), None, False),
+        (None, None, False),
+        (("192.0.2.7", 1), frozenset({"prober"}), True),
+    ],
+)
+def test_why_a_part_is_not_well_is_told_here_and_to_holders_of_a_certificate(
+    application: Application,
+    folder: Path,
+    client: tuple[str, int] | None,
+    names: frozenset[str] | None,
+    told: bool,
+) -> None:
+    (folder / "tokens.csv").write_text("broken\n")
+    for file in application.runtime.service.files:
+        file.reload()
+    connection = Connection(part(b""))
+    asked = scope("/readyz", "GET", client=client, query_string=b"verbose")
+    asked["extensions"] = {"tls": {"client_cert_names": names}}
+
+    asyncio.run(application(asked, connection.receive, connection.send))
+
+    assert (b"tokens.csv:1" in connection.got.body) == told
+    assert (b"tokens ok: reason withheld" in connection.got.body) != told
+
+
 def test_nothing_runs_before_the_start_and_nothing_after_the_close(folder: Path) -> None:
     before = running_threads()
     application = create_app(configure(folder, "tokens"))

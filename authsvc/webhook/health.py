@@ -1,7 +1,9 @@
 """/livez, /readyz and /metrics, in the form that Kubernetes' own components have.
 
 They need no client certificate: a kubelet's probe has none. ``?verbose`` lists
-the parts.
+the parts. Why one is not well names files and quotes what is wrong in them:
+that is for who is on the machine or has a client certificate, and "reason
+withheld" for everybody else, as Kubernetes' components say to all.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from prometheus_client import (
 from prometheus_client import REGISTRY as PROCESS_REGISTRY
 
 from authsvc import tallies
+from authsvc.webhook import peer
 
 _READS = 5
 _READ_AGAIN_SECONDS = 0.02
@@ -65,12 +68,16 @@ def _health(name: str, checks: Sequence[Check]) -> Response:
     ready = all(check.ready for check in checks)
     if ready and "verbose" not in request.args:
         return _text("ok", 200)
-    lines = [*map(_line, checks), f"{name} check {'passed' if ready else 'failed'}"]
+    trusted = peer.is_trusted(request.environ)
+    lines = [_line(check, trusted=trusted) for check in checks]
+    lines.append(f"{name} check {'passed' if ready else 'failed'}")
     return _text("\n".join(lines) + "\n", 200 if ready else 503)
 
 
-def _line(check: Check) -> str:
+def _line(check: Check, *, trusted: bool) -> str:
     line = f"[{'+' if check.ready else '-'}]{check.name} {'ok' if check.ready else 'failed'}"
+    if check.detail and not trusted:
+        return f"{line}: reason withheld"
     first, *more = check.detail.splitlines() or [""]
     if first:
         line += f": {first}"

@@ -64,6 +64,19 @@ def test_what_asks_for_more_than_can_be_read_is_denied_to_who_sends_it_all(
     assert grants_all(server)
 
 
+def test_why_a_part_is_not_well_is_told_on_the_machine_and_not_through_a_proxy(
+    server: Served,
+) -> None:
+    server.write_policy("broken\n")
+    eventually(lambda: "policy.csv:1" in server.get("/readyz?verbose").text, "readyz tells it")
+
+    assert "policy.csv:1" in server.probe("/readyz?verbose")
+    headers = [("Host", "127.0.0.1"), ("X-Forwarded-For", "192.0.2.7")]
+    with https.connect(server.probes_port) as connection:
+        forwarded = connection.request("GET", "/readyz?verbose", headers=headers)
+    assert "[+]policy ok: reason withheld\n" in forwarded.text
+
+
 def test_the_probes_port_answers_probes_and_nothing_else(server: Served) -> None:
     assert grants_all(server)
     assert server.probe("/livez") == "ok"

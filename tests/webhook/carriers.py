@@ -138,7 +138,7 @@ def by_asgi(
     return connection.got
 
 
-class _TLSSocket:
+class TLSSocket:
     """As much of gunicorn's socket as says who the client is."""
 
     def __init__(self, names: Iterable[str] | None) -> None:
@@ -163,7 +163,7 @@ def by_wsgi(
 ) -> Got:
     """Ask by WSGI."""
     client = Client(ReviewsWSGI({"/review": endpoint}, _unexpected_wsgi, waiting=1))
-    environ: dict[str, Any] = {"gunicorn.socket": _TLSSocket(names)}
+    environ: dict[str, Any] = {"gunicorn.socket": TLSSocket(names)}
     if length is not None:
         environ["CONTENT_LENGTH"] = str(length)
     answer = client.open("/review?timeout=30s", method=method, data=body, environ_overrides=environ)

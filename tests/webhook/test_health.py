@@ -13,6 +13,8 @@ from flask.testing import FlaskClient
 
 from authsvc.webhook import health
 from authsvc.webhook.health import Check
+from authsvc.webhook.wsgi import CLIENT_IS_VERIFIED
+from tests.webhook.carriers import TLSSocket
 
 GOOD = Check("policy", ready=True)
 KEPT = Check("policy", ready=True, detail="team.csv:3: unknown row type")
@@ -38,6 +40,59 @@ def test_asked_for_more_each_part_is_listed_with_what_is_wrong_with_it() -> None
     assert answer.text == (
         "[+]configuration ok\n[+]policy ok: team.csv:3: unknown row type\nreadyz check passed\n"
     )
+
+
+WITHHELD = "[+]policy ok: reason withheld\nreadyz check passed\n"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"])
+def test_who_is_on_the_machine_is_told_why(address: str) -> None:
+    answer = client(KEPT).get("/readyz?verbose", environ_overrides={"REMOTE_ADDR": address})
+
+    assert "policy ok: team.csv:3" in answer.text
+
+
+@pytest.mark.parametrize("address", ["192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1", "", "unix:"])
+def test_who_is_elsewhere_or_nobody_knows_where_is_not_told_why(address: str) -> None:
+    answer = client(KEPT).get("/readyz?verbose", environ_overrides={"REMOTE_ADDR": address})
+
+    assert answer.text == WITHHELD
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via"])
+def test_who_comes_through_a_proxy_on_the_machine_is_not_told_why(header: str) -> None:
+    answer = client(KEPT).get("/readyz?verbose", headers={header: "127.0.0.1"})
+
+    assert answer.text == WITHHELD
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"gunicorn.socket": TLSSocket(["prober"])}, True),
+        ({"gunicorn.socket": TLSSocket(None)}, False),
+        ({CLIENT_IS_VERIFIED: True}, True),
+        ({"HTTP_AUTHSVC_CLIENT_IS_VERIFIED": "True"}, False),
+        ({"asgi.scope": {"extensions": {"tls": {"client_cert_names": frozenset()}}}}, True),
+        ({"asgi.scope": {"extensions": {"tls": {"client_cert_names": None}}}}, False),
+        ({"asgi.scope": {}}, False),
+    ],
+)
+def test_who_has_a_client_certificate_is_told_why(environ: dict[str, object], told: bool) -> None:
+    environ |= {"REMOTE_ADDR": "192.0.2.7"}
+
+    answer = client(KEPT).get("/readyz?verbose", environ_overrides=environ)
+
+    assert ("team.csv:3" in answer.text) == told
+    assert (answer.text == WITHHELD) != told
+
+
+def test_what_keeps_it_from_being_ready_is_not_told_elsewhere_either() -> None:
+    bad = Check("policy", ready=False, detail="/etc/authsvc/policy/a.csv:1: unknown row type")
+    answer = client(bad).get("/readyz", environ_overrides={"REMOTE_ADDR": "192.0.2.7"})
+
+    assert answer.status_code == 503
+    assert answer.text == "[-]policy failed: reason withheld\nreadyz check failed\n"
 
 
 def test_not_ready_is_503_and_says_what() -> None:
