@@ -126,9 +126,20 @@ def _add_review_commands(subparsers: _Subparsers) -> None:
 
 def _add_setup(subparsers: _Subparsers) -> None:
     setup = _add(subparsers, "setup", commands.setup, "Write a user entry into the kubeconfig.")
-    setup.add_argument("--name", default="authsvc", help="name of the entry (default: authsvc)")
-    setup.add_argument("--context", default="", help="also write and use a context of this name …")
-    setup.add_argument("--cluster", default="", help="… for this cluster (default: the current)")
+    setup.add_argument(
+        "--name", default="", help="name of the entry (default: authsvc@ and the issuer's address)"
+    )
+    setup.add_argument(
+        "--context", default="", help="also write a context of this name and make it the current …"
+    )
+    setup.add_argument(
+        "--cluster", default="", help="… for this cluster (default: the context's, or the current)"
+    )
+    setup.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace an entry of that name, also of another issuer or another program",
+    )
     setup.add_argument(
         "--interactive-mode",
         default="IfAvailable",

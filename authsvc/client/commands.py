@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -13,7 +14,9 @@ from pathlib import Path
 from authsvc.client import kubectl as through
 from authsvc.client import login as sessions
 from authsvc.client import request, reviews
-from authsvc.client.errors import ClientError, printable
+from authsvc.client import setup as setting_up
+from authsvc.client.errors import printable
+from authsvc.client.kubeconfig import Kubeconfig, user_entry
 from authsvc.client.kubectl import Kubectl
 from authsvc.client.request import SETTINGS
 from authsvc.client.settings import parse
@@ -98,8 +101,8 @@ def can_i(options: Namespace, environment: Environment) -> int:
     path = options.what.startswith("/")
     namespace = options.namespace
     if not namespace and not options.all_namespaces and not path:
-        view = ("config", "view", "--minify", "-o", "jsonpath={.contexts[0].context.namespace}")
-        namespace = kubectl.run(*view).strip() or "default"
+        context = through.configuration(kubectl).context(kubectl.context)
+        namespace = str(context.get("namespace") or "default")
     question = reviews.Question(
         verb=options.verb,
         what=options.what,
@@ -125,50 +128,64 @@ def setup(options: Namespace, environment: Environment) -> int:
     for name in ("certificate-authority", "client-secret-file", "token-file"):
         if name in values:  # kubectl runs anywhere
             values[name] = _absolute(values[name])
-    kubectl = _kubectl(options, environment)
-    if values:  # else everything is in the cluster entry
-        parse(values)
     arguments = [f"--{name}={value}" for name, value in values.items()]
-    entry = through.user_entry(_own_command(environment), arguments, options.interactive_mode)
+    wanted = setting_up.Wanted(
+        entry=user_entry(_own_command(environment), arguments, options.interactive_mode),
+        name=options.name,
+        context=options.context,
+        cluster=options.cluster,
+        overwrite=options.overwrite,
+    )
+    kubectl = _kubectl(options, environment)
+    before = through.configuration(kubectl)
+    plan = setting_up.plan(before, wanted)
     addition: dict[str, object] = {
         "apiVersion": "v1",
         "kind": "Config",
-        "users": [{"name": options.name, "user": entry}],
+        "users": [{"name": plan.user, "user": plan.entry}],
     }
-    if options.context:
-        cluster = options.cluster or _current_cluster(kubectl)
-        context = {"cluster": cluster, "user": options.name}
-        addition["contexts"] = [{"name": options.context, "context": context}]
+    if plan.context:
+        addition["contexts"] = [{"name": options.context, "context": plan.context}]
         addition["current-context"] = options.context
     file = through.configuration_file(options.kubeconfig, environment)
     through.merge(kubectl, addition, file)
-    say(f"Wrote user {options.name!r} to {file}.")
+    say(f"Wrote user {plan.user!r} to {file}.")
     authority = values.get("certificate-authority", "")
     if authority and not Path(authority).is_file():
         say(f"kubectl-authsvc: there is no file {authority} yet: a login needs it")
-    if options.context:
-        say("Now run: kubectl authsvc login")
-    else:
-        say(f"Now run: kubectl config set-context --current --user={options.name}")
+    _say_context(options.context, plan, before)
     return 0
+
+
+def _say_context(name: str, plan: setting_up.Plan, before: Kubeconfig) -> None:
+    """Say which context is written and current now, what was before, and what comes next."""
+    contexts, current = before.entries("contexts"), before.current_context
+    if plan.context:
+        parts = [f"{part} {plan.context[part]!r}" for part in ("cluster", "user")]
+        say(f"Wrote context {name!r}: {', '.join(parts)}. It is the current context now.")
+        old = contexts.get(name)
+        if old and any(old.get(part) != plan.context[part] for part in ("cluster", "user")):
+            parts = [f"{part} {old.get(part)!r}" for part in ("cluster", "user")]
+            say(f"It was: {', '.join(parts)}.")
+        if current not in ("", name):
+            back = f"kubectl config use-context {shlex.quote(current)}"
+            say(f"The current context was {current!r}; to go back: {back}")
+    elif current not in contexts:
+        say("Now have a context use it: run this again with --context=NAME --cluster=CLUSTER")
+        return
+    elif contexts[current].get("user") != plan.user:
+        say(f"Now run: kubectl config set-context --current --user={shlex.quote(plan.user)}")
+        return
+    say("Now run: kubectl authsvc login")
 
 
 def _kubectl(options: Namespace, environment: Environment) -> Kubectl:
     flags = [f"--kubeconfig={options.kubeconfig}"] if options.kubeconfig else []
-    if options.command is not setup and options.context:
-        flags.append(f"--context={options.context}")
+    context = "" if options.command is setup else options.context
     if getattr(options, "as_user", ""):
         flags.append(f"--as={options.as_user}")
     flags += [f"--as-group={group}" for group in getattr(options, "as_group", ())]
-    return Kubectl(environment, flags)
-
-
-def _current_cluster(kubectl: Kubectl) -> str:
-    view = ("config", "view", "--minify", "-o", "jsonpath={.contexts[0].context.cluster}")
-    cluster = kubectl.run(*view).strip()
-    if not cluster:
-        raise ClientError("there is no current context to take the cluster from: set --cluster")
-    return cluster
+    return Kubectl(environment, flags, context=context)
 
 
 def _own_command(environment: Environment) -> str:

@@ -14,21 +14,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from authsvc.client.errors import ClientError
-from authsvc.client.request import GROUP, Request, from_exec_info
-
-INSTALL_HINT = (
-    "kubectl-authsvc logs you in to this cluster and is not installed.\n"
-    "Get it with `kubectl krew install authsvc`, or ask your cluster's administrators "
-    "for the single file kubectl-authsvc."
-)
+from authsvc.client.kubeconfig import Kubeconfig, asked, plugin
+from authsvc.client.request import Request
 
 
 class Kubectl:
-    """kubectl, with the flags that say which cluster and whose configuration."""
+    """kubectl, with the flags that say which cluster and whose configuration.
 
-    def __init__(self, environment: Mapping[str, str], options: Sequence[str] = ()) -> None:
+    ``context`` is the one that was chosen; empty for the current one.
+    """
+
+    def __init__(
+        self, environment: Mapping[str, str], options: Sequence[str] = (), *, context: str = ""
+    ) -> None:
         self.environment = environment
-        self.options = tuple(options)
+        self.context = context
+        self.options = (*options, f"--context={context}") if context else tuple(options)
 
     def run(self, *arguments: str, stdin: str = "") -> str:
         """Return what kubectl prints. Its own words go to stderr as they are.
@@ -74,31 +75,41 @@ class Kubectl:
         return self.objects("create", "--raw", path, "-f", "-", stdin=json.dumps(body))
 
 
+def configuration(kubectl: Kubectl) -> Kubeconfig:
+    """Return the configuration, with what is secret in it.
+
+    Raises:
+        ClientError: kubectl cannot read it.
+    """
+    return Kubeconfig(kubectl.objects("config", "view", "--raw", "-o", "json"))
+
+
 def current(kubectl: Kubectl) -> tuple[Request, dict[str, str]]:
     """Return what kubectl would ask of this program now, and in which environment.
 
     Raises:
         ClientError: the current user does not log in with this program.
     """
-    config = kubectl.objects("config", "view", "--minify", "--raw", "-o", "json")
-    user = _entry(config, "users", "user")
-    plugin = user.get("exec")
-    arguments = plugin.get("args") if isinstance(plugin, dict) else None
-    if not isinstance(plugin, dict) or not arguments or "get-token" not in arguments:
+    config = configuration(kubectl)
+    context = config.context(kubectl.context)
+    user = config.entries("users").get(str(context.get("user") or ""))
+    cluster = config.entries("clusters").get(str(context.get("cluster") or ""))
+    if user is None or cluster is None:
+        raise ClientError(
+            f"the context's {'user' if user is None else 'cluster'} is not in the kubeconfig: "
+            "choose another with --context, or make one with `kubectl authsvc setup`"
+        )
+    found = plugin(user)
+    if found is None:
         raise ClientError(
             "the current context's user does not log in with kubectl-authsvc: "
             "run `kubectl authsvc setup`, or choose a context with --context"
         )
-    cluster = _entry(config, "clusters", "cluster")
-    info: dict[str, object] = {"interactive": True}
-    if plugin.get("provideClusterInfo"):
-        info["cluster"] = {"server": cluster.get("server", ""), "config": _extension(cluster)}
     environment = dict(kubectl.environment)
-    for variable in plugin.get("env") or ():
+    variables = found.get("env")
+    for variable in variables if isinstance(variables, list) else ():
         environment[variable["name"]] = variable["value"]
-    settings = arguments[arguments.index("get-token") + 1 :]
-    asked = from_exec_info({"apiVersion": plugin.get("apiVersion"), "spec": info}, settings)
-    return asked, environment
+    return asked(found, cluster), environment
 
 
 def merge(kubectl: Kubectl, addition: Mapping[str, object], file: Path) -> None:
@@ -148,35 +159,3 @@ def configuration_file(explicit: str, environment: Mapping[str, str]) -> Path:
     if not environment.get("HOME"):
         raise ClientError("HOME is not set: name the file with --kubeconfig")
     return Path(environment["HOME"], ".kube", "config")
-
-
-def user_entry(command: str, arguments: Sequence[str], interactive_mode: str) -> dict[str, object]:
-    """Return a kubeconfig's user entry that logs in with this program."""
-    return {
-        "exec": {
-            "apiVersion": f"{GROUP}/v1",
-            "command": command,
-            "args": ["get-token", *arguments],
-            "interactiveMode": interactive_mode,
-            "provideClusterInfo": True,
-            "installHint": INSTALL_HINT,
-        }
-    }
-
-
-def _entry(config: Mapping[str, object], group: str, name: str) -> dict[str, object]:
-    entries = config.get(group)
-    entry = entries[0].get(name) if isinstance(entries, list) and entries else None
-    if not isinstance(entry, dict):
-        message = f"the current context names no {name}: choose one with --context"
-        hint = ", or make one with `kubectl authsvc setup`" if name == "user" else ""
-        raise ClientError(message + hint)
-    return entry
-
-
-def _extension(cluster: Mapping[str, object]) -> object:
-    extensions = cluster.get("extensions")
-    for item in extensions if isinstance(extensions, list) else ():
-        if item.get("name") == f"{GROUP}/exec":
-            return item.get("extension")
-    return None
