@@ -5,6 +5,7 @@
     ClientError(message)             printed after the program's name; exit status 1
     ├── UnreachableError(message)    the issuer could not be reached, or not in time
     ├── MissingTokenError(message)   the issuer's answer lacks the token that is to be sent
+    ├── UnusableSessionError(why, …) the file that keeps a session is not to be trusted
     └── RefusedError(error, …)       the issuer said no (an OAuth 2.0 error answer)
 
 No message holds a token or a password. What a server said is cleaned first:
@@ -22,6 +23,17 @@ class UnreachableError(ClientError):
 
 class MissingTokenError(ClientError):
     """A token answer without the kind of token that the session sends."""
+
+
+class UnusableSessionError(ClientError):
+    """A session file that is damaged, another's or open to others.
+
+    ``why`` says so without what to do about it.
+    """
+
+    def __init__(self, why: str, advice: str) -> None:
+        self.why = why
+        super().__init__(f"{why}: {advice}")
 
 
 class RefusedError(ClientError):

@@ -12,7 +12,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from authsvc.client import flows, sessions
-from authsvc.client.errors import ClientError, MissingTokenError, RefusedError
+from authsvc.client.errors import (
+    ClientError,
+    MissingTokenError,
+    RefusedError,
+    UnusableSessionError,
+)
 from authsvc.client.lock import one_at_a_time
 from authsvc.client.provider import Provider, read_secret
 from authsvc.client.request import Request
@@ -72,23 +77,35 @@ def log_out(asked: Request, environment: Mapping[str, str]) -> bool:
     settings = parse(asked.values)
     store = _store(asked, settings, environment)
     with one_at_a_time(store.lock_file, settings.login_timeout):
-        existed = store.file.exists()
         try:
             session = store.load()
-        except ClientError:  # damaged, or not ours: forgetting it is what is asked for
-            session = None
+        except UnusableSessionError as error:  # forgetting it is what is asked for
+            store.remove()
+            raise _not_told(f"{error.why}, so the session goes on there until it ends") from None
         store.remove()
         if session is None:
-            return existed
-        refresh_token, endpoint = session.get("refresh_token"), session.get("revocation_endpoint")
-        if refresh_token and endpoint:
-            try:
-                Provider(settings).revoke(refresh_token, endpoint)
-            except ClientError as error:
-                raise ClientError(
-                    f"logged out here, but the issuer could not be told: {error}"
-                ) from None
+            return False
+        _revoke(settings, session)
     return True
+
+
+def _revoke(settings: Settings, session: Session) -> None:
+    refresh_token, endpoint = session.get("refresh_token"), session.get("revocation_endpoint")
+    if not refresh_token:
+        if session.get("refresh_token_in"):
+            raise _not_told("the keyring did not give what renews the session there")
+        return  # nothing that is good for longer than the token
+    if not endpoint:
+        say(f"kubectl-authsvc: {settings.issuer} cannot be told: the session there ends by itself")
+        return
+    try:
+        Provider(settings).revoke(refresh_token, endpoint)
+    except ClientError as error:
+        raise _not_told(str(error)) from None
+
+
+def _not_told(why: str) -> ClientError:
+    return ClientError(f"logged out here, but the issuer could not be told: {why}")
 
 
 def _store(asked: Request, settings: Settings, environment: Mapping[str, str]) -> Store:

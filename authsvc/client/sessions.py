@@ -16,7 +16,7 @@ import os
 import stat
 from binascii import crc32
 
-from authsvc.client.errors import ClientError
+from authsvc.client.errors import ClientError, UnusableSessionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,14 +78,16 @@ def load(file: str, key: Key) -> Session | None:
     """Return the session kept in ``file``, or None when there is none of that key.
 
     Raises:
-        ClientError: the file cannot be trusted or is damaged. It is left as it is.
+        UnusableSessionError: it cannot be trusted or is damaged. It is left as it is.
     """
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ClientError(f"cannot read {file}: {error.strerror}") from None
+        raise UnusableSessionError(
+            f"cannot read {file}: {error.strerror}", "remove it and run `kubectl authsvc login`"
+        ) from None
     with open(descriptor, "rb") as stream:
         _check_private(os.fstat(descriptor), file)
         content = stream.read()
@@ -95,7 +97,9 @@ def load(file: str, key: Key) -> Session | None:
     except ValueError:
         session = None
     if not _is_session(session):
-        raise ClientError(f"{file} is damaged: run `kubectl authsvc login` to replace it")
+        raise UnusableSessionError(
+            f"{file} is damaged", "run `kubectl authsvc login` to replace it"
+        )
     return session if session["key"] == key else None
 
 
@@ -106,16 +110,19 @@ def is_good(session: Session, now: float) -> bool:
 
 def _check_private(status: os.stat_result, file: str) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise ClientError(f"{file} is not a file: remove it and run `kubectl authsvc login`")
+        raise UnusableSessionError(
+            f"{file} is not a file", "remove it and run `kubectl authsvc login`"
+        )
     if status.st_uid != os.geteuid():
-        raise ClientError(
-            f"{file} belongs to another user (uid {status.st_uid}): "
-            "run kubectl as that user, or remove the file and run `kubectl authsvc login`"
+        raise UnusableSessionError(
+            f"{file} belongs to another user (uid {status.st_uid})",
+            "run kubectl as that user, or remove the file and run `kubectl authsvc login`",
         )
     if status.st_mode & 0o077:
-        raise ClientError(
+        raise UnusableSessionError(
             f"{file} is open to others (mode {stat.S_IMODE(status.st_mode):04o}), "
-            "its token may be known: run `kubectl authsvc login` to replace it"
+            "its token may be known",
+            "run `kubectl authsvc login` to replace it",
         )
 
 

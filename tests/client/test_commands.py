@@ -388,14 +388,43 @@ class TestStatusAndLogout:
         assert "logged out here, but the issuer could not be told" in done.stderr
         assert not alice.session_file(*logged_in).exists()
 
-    def test_login_and_logout_get_rid_of_a_damaged_session(
-        self, alice: Person, logged_in: tuple[str, ...]
+    def test_logout_gets_rid_of_a_damaged_session_and_says_that_the_issuer_has_it(
+        self, alice: Person, issuer: Issuer, logged_in: tuple[str, ...]
     ) -> None:
         file = alice.session_file(*logged_in)
         file.write_text("{")
 
-        assert alice.kubectl("authsvc", "logout").returncode == 0
+        done = alice.kubectl("authsvc", "logout")
+
+        assert done.returncode == 1
+        assert done.stderr == (
+            "kubectl-authsvc: logged out here, but the issuer could not be told: "
+            f"{file} is damaged, so the session goes on there until it ends\n"
+        )
         assert not file.exists()
+        assert issuer.refresh_tokens == {"refresh-0"}
+
+    def test_logout_says_where_the_keyring_does_not_give_what_is_to_be_revoked(
+        self, alice: Person, logged_in: tuple[str, ...]
+    ) -> None:
+        now = time.time()
+        alice.keep(logged_in, obtained_at=now, good_until=now, refresh_token_in="keyring")
+
+        done = alice.kubectl("authsvc", "logout")
+
+        assert done.returncode == 1
+        assert "the issuer could not be told: the keyring did not give" in done.stderr
+
+    def test_logout_says_where_the_issuer_cannot_end_a_session(
+        self, alice: Person, issuer: Issuer, logged_in: tuple[str, ...]
+    ) -> None:
+        now = time.time()
+        alice.keep(logged_in, obtained_at=now, good_until=now, refresh_token="refresh-0")
+
+        done = alice.kubectl("authsvc", "logout")
+
+        assert done.returncode == 0
+        assert f"{issuer.url} cannot be told: the session there ends by itself" in done.stderr
 
     def test_a_token_from_a_file_is_no_session(self, alice: Person) -> None:
         alice.kubeconfig("https://cluster.test", "--flow=token-file", "--token-file=/a/token")
