@@ -95,7 +95,10 @@ def _add_session_commands(subparsers: _Subparsers) -> None:
     login.add_argument("--flow", choices=FLOWS[:-1], help="another way than the one set up")
     login.add_argument("--username", help="user name, for --flow=password")
     _add(subparsers, "logout", commands.logout, "End the session, here and at the issuer.")
-    _add(subparsers, "status", commands.status, "Show the session kept for the current context.")
+    status = _add(
+        subparsers, "status", commands.status, "Show the session kept for the current context."
+    )
+    status.add_argument("-o", "--output", choices=("json",), help="print an object for programs")
     get_token = subparsers.add_parser(
         "get-token",
         help="Answer kubectl's request for a credential (exec plugin).",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -18,9 +19,8 @@ from authsvc.client import setup as setting_up
 from authsvc.client.errors import printable
 from authsvc.client.kubeconfig import Kubeconfig, user_entry
 from authsvc.client.kubectl import Kubectl
+from authsvc.client.login import Status
 from authsvc.client.request import SETTINGS
-from authsvc.client.settings import parse
-from authsvc.client.storage import Store
 from authsvc.client.terminal import say
 
 Environment = Mapping[str, str]
@@ -59,28 +59,48 @@ def logout(options: Namespace, environment: Environment) -> int:
 def status(options: Namespace, environment: Environment) -> int:
     """Show the session that is kept; exit status 1 where kubectl could not use it."""
     asked, environment = through.current(_kubectl(options, environment))
-    settings = parse(asked.values)
-    if settings.flow == "token-file":
-        _table({"Token": f"from the file {settings.token_file}"})
-        return 0
-    store = Store(asked.key, environment, use_keyring=settings.keyring == "auto")
-    session = store.load()
-    _table({"Cluster": asked.cluster or "(any)", "Issuer": settings.issuer})
-    if session is None:
+    found = sessions.status(asked, environment)
+    if options.output == "json":
+        print(json.dumps(_status_object(found), indent=2))
+    else:
+        _print_status(found)
+    return 0 if found.logged_in else 1
+
+
+def _status_object(status: Status) -> dict[str, object]:
+    """Return what README.md documents: programs read these names. None is what is not known."""
+    end = status.good_until
+    return {
+        "cluster": status.cluster or None,
+        "issuer": status.issuer or None,
+        "loggedIn": status.logged_in,
+        "username": status.username or None,
+        "expirationTimestamp": None if end is None else _timestamp(end),
+        "renewable": bool(status.refresh_token_in),
+        "refreshTokenIn": status.refresh_token_in or None,
+        "sessionFile": status.session_file or None,
+        "tokenFile": status.token_file or None,
+    }
+
+
+def _print_status(status: Status) -> None:
+    if status.token_file:
+        _table({"Token": f"from the file {status.token_file}"})
+        return
+    _table({"Cluster": status.cluster or "(any)", "Issuer": status.issuer})
+    if status.good_until is None:
         print("Not logged in: run `kubectl authsvc login`.")
-        return 1
-    left = session["good_until"] - time.time()
-    where = "the keyring" if session.get("refresh_token_in") == "keyring" else "the session file"
-    renewable = bool(session.get("refresh_token"))
+        return
+    left = status.good_until - time.time()
+    where = {"keyring": "the keyring", "file": "the session file"}.get(status.refresh_token_in)
     _table(
         {
-            "User": session["username"],
+            "User": status.username,
             "Token": f"good for {_length(left)}" if left > 0 else "used up",
-            "Renewal": f"by itself, refresh token in {where}" if renewable else "by a new login",
-            "Session": str(store.file),
+            "Renewal": f"by itself, refresh token in {where}" if where else "by a new login",
+            "Session": status.session_file,
         }
     )
-    return 0 if left > 0 or renewable else 1
 
 
 def whoami(options: Namespace, environment: Environment) -> int:
@@ -208,6 +228,10 @@ def _words(value: object) -> str:
     return ", ".join(
         printable(str(item)) for item in (value if isinstance(value, list) else [value]) if item
     )
+
+
+def _timestamp(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))  # RFC 3339
 
 
 def _length(seconds: float) -> str:

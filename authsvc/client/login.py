@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from authsvc.client import flows, sessions
@@ -35,6 +36,25 @@ _FILE_REREAD = 60.0  # seconds: a token file is replaced behind our back
 _ENDED = ("invalid_grant", "login_required", "interaction_required", "consent_required")
 
 
+@dataclass(frozen=True)
+class Status:
+    """What is kept of a login; empty, or None, is what there is not.
+
+    ``logged_in`` tells whether kubectl can use it without asking a person;
+    ``good_until`` is in seconds since the epoch; ``refresh_token_in`` is
+    ``keyring`` or ``file``.
+    """
+
+    cluster: str
+    issuer: str
+    logged_in: bool
+    username: str = ""
+    good_until: float | None = None
+    refresh_token_in: str = ""
+    session_file: str = ""
+    token_file: str = ""
+
+
 def token(asked: Request, environment: Mapping[str, str]) -> tuple[str, float]:
     """Return a good token, and until when it is to be used, in seconds since the epoch.
 
@@ -52,6 +72,31 @@ def token(asked: Request, environment: Mapping[str, str]) -> tuple[str, float]:
             session = _renew(asked, settings, store, session, environment)
             store.save(session)
     return session["token"], session["good_until"]
+
+
+def status(asked: Request, environment: Mapping[str, str]) -> Status:
+    """Tell what is kept.
+
+    Raises:
+        ClientError: the file that keeps it cannot be trusted or is damaged.
+    """
+    settings = parse(asked.values)
+    known = Status(asked.cluster, settings.issuer, logged_in=False)
+    if settings.flow == "token-file":
+        return replace(known, logged_in=True, token_file=settings.token_file)
+    store = Store(asked.key, environment, use_keyring=settings.keyring == "auto")
+    session = store.load()
+    if session is None:
+        return known
+    renewable = bool(session.get("refresh_token"))
+    return replace(
+        known,
+        logged_in=renewable or sessions.is_good(session, time.time()),
+        username=session["username"],
+        good_until=session["good_until"],
+        refresh_token_in=session.get("refresh_token_in", "file") if renewable else "",
+        session_file=str(store.file),
+    )
 
 
 def log_in(asked: Request, environment: Mapping[str, str], overrides: Mapping[str, str]) -> Session:

@@ -357,6 +357,65 @@ class TestStatusAndLogout:
         assert "kept-token" not in done.stdout
         assert "refresh-0" not in done.stdout
 
+    def test_status_is_an_object_for_programs(
+        self, alice: Person, issuer: Issuer, logged_in: tuple[str, ...]
+    ) -> None:
+        file = alice.session_file(*logged_in)
+        end = json.loads(file.read_text())["good_until"]
+
+        done = alice.kubectl("authsvc", "status", "-o", "json")
+
+        nothing = dict.fromkeys(("cluster", "tokenFile"))  # these settings are of any cluster
+        assert (done.returncode, done.stderr) == (0, "")
+        assert json.loads(done.stdout) == {
+            **nothing,
+            "issuer": issuer.url,
+            "loggedIn": True,
+            "username": "alice",
+            "expirationTimestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(end)),
+            "renewable": True,
+            "refreshTokenIn": "file",
+            "sessionFile": str(file),
+        }
+
+    def test_status_has_the_same_fields_where_there_is_no_session(
+        self, alice: Person, issuer: Issuer, logged_in: tuple[str, ...]
+    ) -> None:
+        fields = json.loads(alice.kubectl("authsvc", "status", "-o", "json").stdout)
+        alice.session_file(*logged_in).unlink()
+
+        done = alice.kubectl("authsvc", "status", "-o", "json")
+
+        nothing: dict[str, object] = dict.fromkeys(fields)
+        assert done.returncode == 1
+        assert json.loads(done.stdout) == nothing | {
+            "issuer": issuer.url,
+            "loggedIn": False,
+            "renewable": False,
+        }
+
+    def test_status_of_a_session_that_needs_a_login_is_not_logged_in(
+        self, alice: Person, logged_in: tuple[str, ...]
+    ) -> None:
+        alice.keep(logged_in, obtained_at=1, good_until=2)
+
+        shown, done = (alice.kubectl("authsvc", "status", *o) for o in ([], ["-o", "json"]))
+
+        assert (shown.returncode, done.returncode) == (1, 1)
+        assert "used up" in shown.stdout
+        assert "by a new login" in shown.stdout
+        assert json.loads(done.stdout)["expirationTimestamp"] == "1970-01-01T00:00:02Z"
+
+    def test_status_of_a_damaged_session_prints_no_object(
+        self, alice: Person, logged_in: tuple[str, ...]
+    ) -> None:
+        alice.session_file(*logged_in).write_text("{")
+
+        done = alice.kubectl("authsvc", "status", "-o", "json")
+
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "is damaged: run `kubectl authsvc login`" in done.stderr
+
     def test_status_without_a_session_says_what_to_do(
         self, alice: Person, logged_in: tuple[str, ...]
     ) -> None:
