@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
 from authsvc.bootstrap import Files, Review, render, write_file
 from authsvc.bootstrap.files import PUBLIC, SECRET
+from authsvc.errors import ConfigError
 
+_FORMATS = ("json", "name", "wide", "yaml")  # what -o takes in kubectl
 _FILE = click.Path(path_type=Path)
 
 
@@ -47,8 +51,35 @@ def kubeconfig(
     they change; with --embed they are not.
     """
     files = Files(*(str(path.absolute()) for path in (ca, client_cert, client_key)))
-    text = render(Review[review.upper()], server, files, embed=embed)
+    asked = Review[review.upper()]
+    text = render(asked, server, files, embed=embed)
+    _check_path(asked, server)
+    if output in _FORMATS:
+        raise click.BadOptionUsage(
+            "output",
+            f"-o names the file to write; YAML is printed without it. For a file of that name: "
+            f"-o ./{output}",
+        )
     if output == "-":
         click.echo(text, nl=False)
     else:
         write_file(Path(output).absolute(), text, SECRET if embed else PUBLIC)
+    missing = [path for path in astuple(files) if not Path(path).is_file()]
+    if missing and not embed:  # they may be for another machine
+        click.echo(
+            f"warning: {', '.join(missing)}: not on this machine. Run `authsvc init` first, or "
+            "name the files with --ca, --client-cert and --client-key",
+            err=True,
+        )
+
+
+def _check_path(review: Review, server: str) -> None:
+    """Refuse the other review's path: the API server would ask it the wrong question."""
+    path = urlsplit(server).path.rstrip("/")
+    for other in Review:
+        if other is not review and path.endswith(other.value):
+            raise ConfigError(
+                "--server",
+                f"{server!r} is where {other.name.lower()} is asked for: end it with "
+                f"{review.value}, or leave the path out",
+            )
