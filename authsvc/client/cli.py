@@ -14,7 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from authsvc import __version__
-from authsvc.client import commands
+from authsvc.client import commands, completion
 from authsvc.client.errors import ClientError
 from authsvc.client.request import SETTINGS
 from authsvc.client.settings import FLOWS, HELP
@@ -56,6 +56,11 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         print(f"kubectl-authsvc: {error.strerror}: {error.filename}", file=sys.stderr)
         return 1
+
+
+def complete(words: Sequence[str]) -> int:
+    """Print what can follow the words that are typed; return the exit status."""
+    return completion.run(_parser(), words, os.environ)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

@@ -16,8 +16,16 @@ from authsvc.client.errors import ClientError
 
 
 def main() -> int:
-    """Run the program with ``sys.argv``; return its exit status."""
+    """Run the program with ``sys.argv``; return its exit status.
+
+    Under the name that kubectl asks for completions, it gives them: a link to
+    the single file is all that is needed.
+    """
     arguments = sys.argv[1:]
+    if sys.argv[0].endswith("kubectl_complete-authsvc"):
+        from authsvc.client.cli import complete
+
+        return complete(arguments)
     if arguments[:1] == ["get-token"]:
         answer = _cached(arguments[1:])
         if answer is not None:
