@@ -5,18 +5,15 @@
 
 from __future__ import annotations
 
-import re
 from http import HTTPStatus
 from typing import TypeVar
 
 import msgspec
 
+from authsvc.decoding.faults import fault_of
 from authsvc.errors import InvalidReviewError
 
 T = TypeVar("T")
-
-# msgspec says where by a JSON path: "Expected `str`, got `int` - at `$.spec.token`".
-_PLACE = re.compile(r"^(?P<message>.*?)(?: - at `(?:key in )?\$\.?(?P<path>[^`]*)`)?$", re.DOTALL)
 
 _REASONS = {
     400: "BadRequest",
@@ -63,9 +60,7 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        match = _PLACE.match(str(error))
-        path, message = (match["path"] or "", match["message"]) if match else ("", str(error))
-        raise InvalidReviewError(path, message) from None
+        raise InvalidReviewError(*fault_of(error)) from None
     except msgspec.DecodeError as error:
         raise InvalidReviewError("", f"the body is not JSON: {error}") from None
     except (UnicodeDecodeError, RecursionError):

@@ -10,8 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from authsvc.config import v1alpha1
-from authsvc.config.decode import Place, decode, read_yaml
 from authsvc.config.model import Configuration
+from authsvc.decoding.structs import Place, decode
+from authsvc.decoding.yaml_text import read_yaml
 from authsvc.errors import ConfigError, InvalidConfigurationError
 
 KIND = "AuthsvcConfiguration"

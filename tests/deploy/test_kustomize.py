@@ -96,8 +96,8 @@ def test_the_pod_is_restricted(cluster: Objects, pod: dict[str, Any]) -> None:
 
 
 def test_a_pod_that_stops_is_given_the_time_it_takes(pod: dict[str, Any]) -> None:
-    from authsvc.config.decode import seconds
     from authsvc.config.v1alpha1.server import Server
+    from authsvc.decoding.structs import seconds
 
     (container,) = pod["containers"]
     before = container["lifecycle"]["preStop"]["sleep"]["seconds"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from authsvc.config.decode import Place, Wire
 from authsvc.config.model import Configuration
 from authsvc.config.v1alpha1.authentication import Authentication
 from authsvc.config.v1alpha1.authorization import Authorization
@@ -16,6 +15,7 @@ from authsvc.config.v1alpha1.issuer import Issuer
 from authsvc.config.v1alpha1.logging import Logging
 from authsvc.config.v1alpha1.server import Server
 from authsvc.config.v1alpha1.store import Store
+from authsvc.decoding.structs import Place, Wire
 
 API_VERSION = "config.authsvc.io/v1alpha1"
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from authsvc.attempts import Curve
-from authsvc.config.decode import Duration, Place, Wire, seconds
+from authsvc.decoding.structs import Duration, Place, Wire, seconds
 
 
 class Attempts(Wire, frozen=True):

@@ -8,7 +8,6 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 
 from authsvc.authn.static import StaticTokensSettings
-from authsvc.config.decode import Duration, Place, Wire, readable, seconds
 from authsvc.config.model import AuthenticationSettings, CacheSettings, NamedAuthenticator
 from authsvc.config.v1alpha1.attempts import Attempts
 from authsvc.config.v1alpha1.enrichment import Enrichment
@@ -17,6 +16,7 @@ from authsvc.config.v1alpha1.introspection import OAuth2Introspection
 from authsvc.config.v1alpha1.issuer import Issued, StaticPasswords
 from authsvc.config.v1alpha1.ldap import LDAP
 from authsvc.config.v1alpha1.oidc import OIDC
+from authsvc.decoding.structs import Duration, Place, Wire, readable, seconds
 
 
 class Cache(Wire, frozen=True):

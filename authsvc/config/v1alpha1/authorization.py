@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from authsvc.config.decode import Place, Wire
 from authsvc.config.model import AuthorizationSettings, Mode
+from authsvc.decoding.structs import Place, Wire
 
 
 class Policy(Wire, frozen=True):

@@ -21,7 +21,7 @@ from authsvc.authn.claims import (
 )
 from authsvc.authn.expressions import Expression, ExpressionError, Result, Variable
 from authsvc.authn.guard import is_reserved, is_reserved_key
-from authsvc.config.decode import Place, Wire, readable
+from authsvc.decoding.structs import Place, Wire, readable
 
 # Kubernetes asks the same of keys in extra: domain-prefixed and in lower case.
 _EXTRA_KEY = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[^\sA-Z]+")

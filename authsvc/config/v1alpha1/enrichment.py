@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from authsvc.authn.enrichment import EnrichmentSettings, UnknownUsers
-from authsvc.config.decode import Wire
+from authsvc.decoding.structs import Wire
 
 
 class Enrichment(Wire, frozen=True):

@@ -6,9 +6,9 @@ import msgspec
 
 from authsvc.authn.claims import ClaimMappings
 from authsvc.authn.forge.settings import GitHubApp, GitHubSettings, GitLabSettings, mappings
-from authsvc.config.decode import Duration, Place, Wire, seconds
 from authsvc.config.v1alpha1.claims import Mappings
 from authsvc.config.v1alpha1.http import HTTP, checked_url
+from authsvc.decoding.structs import Duration, Place, Wire, seconds
 
 
 class App(Wire, frozen=True):

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from authsvc.authn.http_settings import HTTPSettings, url_fault
-from authsvc.config.decode import Duration, Place, Wire, seconds
+from authsvc.decoding.structs import Duration, Place, Wire, seconds
 from authsvc.errors import InvalidConfigurationError
 from authsvc.secret_files import read_secret
 

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from authsvc.authn.passwords import StaticPasswordsSettings
-from authsvc.config.decode import Duration, Place, Wire, readable, seconds
 from authsvc.config.model import IssuingSettings
 from authsvc.config.v1alpha1.attempts import Attempts
+from authsvc.decoding.structs import Duration, Place, Wire, readable, seconds
 from authsvc.issuer.settings import (
     DEFAULT_CLIENT,
     PASSWORD,

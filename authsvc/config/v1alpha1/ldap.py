@@ -12,8 +12,8 @@ import msgspec
 from authsvc.authn.ldap import settings as internal
 from authsvc.authn.ldap.presets import PRESETS, Preset
 from authsvc.authn.ldap.settings import LDAPSettings, Security, parse_nameserver
-from authsvc.config.decode import Duration, Place, Wire, readable, seconds
 from authsvc.config.v1alpha1.claims import check_extra_key, check_prefix
+from authsvc.decoding.structs import Duration, Place, Wire, readable, seconds
 
 # Put into filters as it stands, so nothing but a name (RFC 4512, section 2.5).
 Attribute = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.;-]*$")]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from authsvc.config.decode import Place, Wire
 from authsvc.config.model import LoggingSettings
+from authsvc.decoding.structs import Place, Wire
 
 
 class Logging(Wire, frozen=True):

@@ -11,9 +11,9 @@ from typing import Literal
 import msgspec
 
 from authsvc.authn.oidc.settings import ALGORITHMS, Algorithm, OIDCSettings, TokenType
-from authsvc.config.decode import Duration, Place, Wire, seconds
 from authsvc.config.v1alpha1.claims import Claims
 from authsvc.config.v1alpha1.http import HTTP, checked_url
+from authsvc.decoding.structs import Duration, Place, Wire, seconds
 
 
 class Issuer(Wire, frozen=True):

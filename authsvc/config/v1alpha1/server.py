@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from authsvc.config.decode import Duration, Place, Wire, seconds
 from authsvc.config.model import Engine, ServerSettings, TLSSettings
+from authsvc.decoding.structs import Duration, Place, Wire, seconds
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from authsvc.config.decode import Duration, Place, Wire, seconds
+from authsvc.decoding.structs import Duration, Place, Wire, seconds
 from authsvc.store.redis import RedisSettings
 from authsvc.store.sqlite import SQLiteSettings
 

@@ -1,4 +1,4 @@
-"""Strict decoding of configuration documents: every error at once, each with its place.
+"""A document to structs: every error at once, each with its place.
 
 msgspec stops at the first error; an administrator wants all of them. So the
 structure (mappings, lists, alternatives) is walked here and only the leaves are
@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-import yaml
 
-from authsvc.errors import ConfigError, InvalidConfigurationError
+from authsvc.decoding.faults import fault_of
+from authsvc.errors import ConfigError
 
 S = TypeVar("S", bound=msgspec.Struct)
+T = TypeVar("T")
 
 Duration = typing.Annotated[
     str, msgspec.Meta(pattern=r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$", examples=["30s", "1m30s"])
@@ -31,11 +32,11 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class Wire(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """Base of all configuration structs: camelCase fields, nothing unknown."""
+    """Base of what people write: camelCase fields, nothing unknown."""
 
 
 class Place:
-    """A place in a configuration file, and the collector of what is wrong there.
+    """A place in a document, and the collector of what is wrong there.
 
     ``at.field("ldap").field("url").error("…")`` records
     ``authentication.authenticators[1].ldap.url: …``.
@@ -66,7 +67,7 @@ class Place:
         )
 
     def file(self, name: str) -> Path:
-        """Return the file that a field names, relative to the configuration file."""
+        """Return the file that a field names, relative to the folder of the document."""
         return self._folder / name
 
     def existing_file(self, name: str) -> Path:
@@ -88,97 +89,6 @@ def seconds(duration: str) -> float:
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
-def read_yaml(path: Path) -> object:
-    """Read one YAML document.
-
-    Raises:
-        InvalidConfigurationError: unreadable, not YAML, a key given twice; with file:line.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise _unusable(str(path), (error.strerror or "cannot be read").lower()) from None
-    except UnicodeDecodeError as error:
-        raise _unusable(str(path), f"not UTF-8 at byte {error.start}") from None
-    try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506  a SafeLoader, stricter still
-    except RecursionError:
-        raise _unusable(str(path), "nested too deeply") from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
-        problem = error.problem or "not YAML"
-        raise _unusable(place, _PROBLEMS.get(problem, problem)) from None
-    except yaml.YAMLError as error:
-        raise _unusable(str(path), f"not YAML: {error}") from None
-
-
-# What PyYAML says to the two slips that are made most.
-_PROBLEMS = {
-    "found character '\\t' that cannot start any token": "a tab: YAML is indented with spaces",
-    "mapping values are not allowed here": (
-        "no ':' is expected here: look at the indentation, and for a ':' missing in the line before"
-    ),
-}
-
-
-def _unusable(place: str, message: str) -> InvalidConfigurationError:
-    return InvalidConfigurationError([ConfigError(place, message)])
-
-
-# A few lines of aliases of aliases stand for more items than there is time to look at.
-_MAX_ALIASES = 100
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML's safe subset, without keys that silently replace each other.
-
-    ``on``, ``off``, ``yes`` and ``no`` are strings, as in YAML 1.2: `off` is a
-    word of this configuration.
-    """
-
-    yaml_implicit_resolvers = {  # noqa: RUF012  PyYAML's own attribute
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-    def __init__(self, stream: str) -> None:
-        super().__init__(stream)
-        self._aliases = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            self._aliases += 1
-            if self._aliases > _MAX_ALIASES:
-                raise yaml.MarkedYAMLError(problem=f"over {_MAX_ALIASES} aliases")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[object] = set()
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                raise yaml.MarkedYAMLError(
-                    problem="merge keys (<<) are not part of YAML 1.2",
-                    problem_mark=key_node.start_mark,
-                )
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, str):
-                raise yaml.MarkedYAMLError(
-                    problem="a key that is not a string", problem_mark=key_node.start_mark
-                )
-            if key in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"key {key!r} is given twice", problem_mark=key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-
-
 def decode(kind: type[S], document: object, at: Place) -> S | None:
     """Make ``kind`` out of a document, recording what is wrong at ``at``.
 
@@ -190,45 +100,64 @@ def decode(kind: type[S], document: object, at: Place) -> S | None:
     return None if value is None else typing.cast("S", value)
 
 
-def readable(items: Sequence[S]) -> Iterator[tuple[int, S]]:
+def readable(items: Sequence[T]) -> Iterator[tuple[int, T]]:
     """Return the items of a decoded list with their index, without those that had errors."""
-    for index, item in enumerate(typing.cast("Sequence[S | None]", items)):
+    for index, item in enumerate(typing.cast("Sequence[T | None]", items)):
         if item is not None:
             yield index, item
 
 
 def _decode(kind: Any, value: object, at: Place) -> Any:
-    kind, constraint = _plain(kind, value)
+    kind = _alternative(kind, value)
     origin = typing.get_origin(kind)
     if _is_struct(kind):
         return _decode_struct(kind, value, at)
-    if origin in {list, tuple} and isinstance(value, list):
+    if origin in _LISTS and isinstance(value, list):
         (item, *_) = typing.get_args(kind)
         items = [_decode(item, each, at.item(index)) for index, each in enumerate(value)]
         # What could not be read keeps its place among structs, for `readable`.
-        return origin(each for each in items if each is not None or _is_struct(item))
-    if origin is dict and isinstance(value, Mapping):
+        return origin(each for each in items if each is not None or _has_structs(item))
+    if origin in _MAPPINGS and isinstance(value, Mapping):
         _, item = typing.get_args(kind)
         return {key: _decode(item, each, at.field(key)) for key, each in value.items()}
     try:
-        return msgspec.convert(value, constraint, strict=True)
+        return msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError as error:
-        at.error(_friendly(str(error), kind, value))
+        at.error(_friendly(fault_of(error).message, kind, value))
         return None
+
+
+_LISTS = (list, tuple)
+_MAPPINGS = (dict, Mapping)
 
 
 def _is_struct(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
-def _plain(kind: Any, value: object) -> tuple[Any, Any]:
-    """Look through ``X | None``; the second is the type with its constraints kept."""
-    constraint = kind
-    if typing.get_origin(kind) in {typing.Union, types.UnionType}:
-        others = [each for each in typing.get_args(kind) if each is not type(None)]
-        if value is not None and len(others) == 1:
-            kind = constraint = others[0]
-    return kind, constraint
+def _has_structs(kind: Any) -> bool:
+    return any(_is_struct(each) for each in _alternatives(kind))
+
+
+def _alternatives(kind: Any) -> tuple[Any, ...]:
+    is_union = typing.get_origin(kind) in {typing.Union, types.UnionType}
+    return typing.get_args(kind) if is_union else (kind,)
+
+
+def _alternative(kind: Any, value: object) -> Any:
+    """Return what is meant of ``X | None`` or ``str | X``, by the form of the value."""
+    if value is None:
+        return kind
+    others = [each for each in _alternatives(kind) if each is not type(None)]
+    if len(others) == 1:
+        return others[0]
+    for each in others:
+        origin = typing.get_origin(each)
+        if isinstance(value, Mapping) and (_is_struct(each) or origin in _MAPPINGS):
+            return each
+        if isinstance(value, list) and origin in _LISTS:
+            return each
+    return kind
 
 
 def _decode_struct(kind: type[msgspec.Struct], value: object, at: Place) -> Any:
@@ -273,15 +202,23 @@ def _friendly(message: str, kind: Any, value: object) -> str:
         return f"expected one of {', '.join(allowed)}, got {value!r}{hint}"
     if kind == Duration:
         return "expected a duration such as 30s, 1m30s or 500ms"
-    message = message.split(" - at `$", maxsplit=1)[0]
-    for ours, theirs in (
-        ("a string", "`str`"),
-        ("a whole number", "`int`"),
-        ("a number", "`float`"),
-        ("true or false", "`bool`"),
-        ("a list", "`array`"),
-        ("a mapping", "`object`"),
-        ("nothing", "`null`"),
-    ):
-        message = message.replace(theirs, ours)
+    message = _TYPES.sub(lambda found: _in_words(found[1]), message)
     return message[0].lower() + message[1:]
+
+
+_TYPES = re.compile(r"`([^`]*)`")
+
+_WORDS = {
+    "str": "a string",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "nothing",
+}
+
+
+def _in_words(types_: str) -> str:
+    """Say types in the words of YAML: ``str | object`` is a string or a mapping."""
+    return " or ".join(_WORDS.get(each, f"`{each}`") for each in types_.split(" | "))
