@@ -27,3 +27,26 @@ def fault_of(error: msgspec.ValidationError) -> Fault:
     """Take an error of msgspec apart."""
     said = _SAID.fullmatch(str(error))
     return Fault(said["path"] or "", said["message"]) if said else Fault("", str(error))
+
+
+def in_plain_words(message: str) -> str:
+    """Say a message in the words of YAML: of ``str | object``, a string or a mapping."""
+    message = _TYPES.sub(lambda found: _named(found[1]), message)
+    return message[:1].lower() + message[1:]
+
+
+_TYPES = re.compile(r"`([^`]*)`")
+
+_WORDS = {
+    "str": "a string",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "nothing",
+}
+
+
+def _named(types: str) -> str:
+    return " or ".join(_WORDS.get(each, f"`{each}`") for each in types.split(" | "))

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from authsvc.decoding.faults import fault_of
+from authsvc.decoding.faults import fault_of, in_plain_words
 from authsvc.errors import ConfigError
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -202,23 +202,4 @@ def _friendly(message: str, kind: Any, value: object) -> str:
         return f"expected one of {', '.join(allowed)}, got {value!r}{hint}"
     if kind == Duration:
         return "expected a duration such as 30s, 1m30s or 500ms"
-    message = _TYPES.sub(lambda found: _in_words(found[1]), message)
-    return message[0].lower() + message[1:]
-
-
-_TYPES = re.compile(r"`([^`]*)`")
-
-_WORDS = {
-    "str": "a string",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "a mapping",
-    "null": "nothing",
-}
-
-
-def _in_words(types_: str) -> str:
-    """Say types in the words of YAML: ``str | object`` is a string or a mapping."""
-    return " or ".join(_WORDS.get(each, f"`{each}`") for each in types_.split(" | "))
+    return in_plain_words(message)

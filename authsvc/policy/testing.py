@@ -28,11 +28,12 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
-import yaml
 
+from authsvc.decoding.structs import Place, Wire, decode, readable
+from authsvc.decoding.yaml_text import parse_yaml
 from authsvc.errors import ConfigError, InvalidConfigurationError
 from authsvc.interfaces import Attributes, Decision, Effect, UserInfo
 from authsvc.policy import asking, cells
@@ -45,7 +46,7 @@ from authsvc.policy.rows import Rows
 from authsvc.policy.snapshot import PolicySnapshot, compile_rows
 
 
-class _User(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+class _User(Wire, frozen=True):
     user: str = ""
     service_account: str = ""
     groups: tuple[str, ...] = ()
@@ -53,22 +54,22 @@ class _User(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=T
     extra: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
 
 
-class _Question(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class _Question(Wire, frozen=True):
     ask: str
     by: str = ""
     at: str = ""
     denied: bool | None = None
 
 
-class _Test(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"user": "as"}):
-    user: str | _User
+class _Test(Wire, frozen=True):
+    user: str | _User = msgspec.field(name="as")
     name: str = ""
     at: str = ""
     can: tuple[str | _Question, ...] = ()
     cannot: tuple[str | _Question, ...] = ()
 
 
-class _Suite(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class _Suite(Wire, frozen=True):
     tests: tuple[_Test, ...]
     given: Mapping[str, _User] = msgspec.field(default_factory=dict)
     rows: str = ""
@@ -108,22 +109,16 @@ def read_suite(text: str, file: str) -> Suite:
     Raises:
         InvalidConfigurationError: every fault, with the field's path.
     """
-    try:
-        document = yaml.load(text, Loader=_StrictLoader)  # noqa: S506  a safe loader
-        suite = msgspec.convert(document, _Suite)
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise _unusable([ConfigError(f"{file}{line}", error.problem or "not YAML")]) from None
-    except yaml.YAMLError as error:
-        raise _unusable([ConfigError(file, str(error).splitlines()[0])]) from None
-    except msgspec.ValidationError as error:
-        raise _unusable([ConfigError(file, str(error))]) from None
-    errors: list[ConfigError] = []
-    cases = tuple(_cases(suite, file, errors))
-    if not cases and not errors:
-        errors.append(ConfigError(file, "asks nothing: no can, no cannot"))
-    if errors:
-        raise _unusable(errors)
+    at = Place(Path(file).parent)
+    suite = decode(_Suite, parse_yaml(text, file), at)
+    cases = tuple(_cases(suite, at)) if suite else ()
+    if not cases and not at.errors:
+        at.error("asks nothing: no can, no cannot")
+    if suite is None or at.errors:
+        raise InvalidConfigurationError(
+            ConfigError(f"{file}: {error.path}" if error.path else file, error.message)
+            for error in at.errors
+        )
     return Suite(file, suite.rows, cases)
 
 
@@ -196,18 +191,18 @@ def _is_by(by: str, match: Match) -> bool:
     )
 
 
-def _cases(suite: _Suite, file: str, errors: list[ConfigError]) -> Iterator[Case]:
-    for number, test in enumerate(suite.tests):
-        place = f"{file}: tests[{number}]"
-        user = _user(suite, test.user, f"{place}.as", errors)
+def _cases(suite: _Suite, at: Place) -> Iterator[Case]:
+    for number, test in readable(suite.tests):
+        place = at.field("tests").item(number)
+        user = _user(suite, test.user, place.field("as"))
         name = test.name or f"test {number + 1}"
         for verb, questions in (("can", test.can), ("cannot", test.cannot)):
-            for at, question in enumerate(questions):
-                one = _Question(question) if isinstance(question, str) else question
+            for index, question in readable(questions):
+                one = _Question(ask=question) if isinstance(question, str) else question
                 try:
                     yield _case(name, user, verb, one, test.at)
                 except (asking.QuestionError, CellError) as error:
-                    errors.append(ConfigError(f"{place}.{verb}[{at}]", f"{one.ask}: {error}"))
+                    place.field(verb).item(index).error(f"{one.ask}: {error}")
 
 
 def _case(name: str, user: UserInfo, verb: str, question: _Question, at: str) -> Case:
@@ -224,38 +219,14 @@ def _case(name: str, user: UserInfo, verb: str, question: _Question, at: str) ->
     return Case(name, f"{verb} {question.ask}", request, expected, question.by, moment)
 
 
-def _user(suite: _Suite, given: str | _User, place: str, errors: list[ConfigError]) -> UserInfo:
+def _user(suite: _Suite, given: str | _User, at: Place) -> UserInfo:
     if isinstance(given, str):
         if given not in suite.given:
-            errors.append(ConfigError(place, f"{given!r} is none of given"))
-        given = suite.given.get(given, _User())
-    elif not given.user and not given.groups and not given.service_account:
-        errors.append(ConfigError(place, "is nobody: user, serviceAccount or groups"))
+            at.error(f"{given!r} is none of given")
+        given = suite.given.get(given) or _User()
+    elif not given.user and not given.groups and not given.service_account and not at.has_errors():
+        at.error("is nobody: user, serviceAccount or groups")
     name = given.user
     if given.service_account:
         name = "serviceaccount:" + given.service_account.replace("/", ":")
     return asking.asker(name, given.groups, given.uid, given.extra)
-
-
-def _unusable(errors: list[ConfigError]) -> InvalidConfigurationError:
-    return InvalidConfigurationError(errors)
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """YAML as people write it: a time stays text, and a key stands once."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"{key.value!r} stands twice", problem_mark=key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_StrictLoader.yaml_implicit_resolvers = {
-    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
-    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from authsvc.decoding.faults import fault_of
+from authsvc.decoding.faults import fault_of, in_plain_words
 
 
 class _Inner(msgspec.Struct):
@@ -31,3 +31,16 @@ def test_a_message_is_told_from_its_place(document: object, path: str, message: 
         msgspec.convert(document, _Document)
 
     assert fault_of(raised.value) == (path, message)
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("Expected `str`, got `int`", "expected a string, got a whole number"),
+        ("Expected `array | null`, got `bool`", "expected a list or nothing, got true or false"),
+        ("Expected `datetime`", "expected `datetime`"),
+        ("", ""),
+    ],
+)
+def test_types_are_called_by_the_words_of_yaml(message: str, said: str) -> None:
+    assert in_plain_words(message) == said

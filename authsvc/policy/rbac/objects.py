@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 import yaml
 
+from authsvc.decoding.faults import fault_of, in_plain_words
+from authsvc.decoding.yaml_text import placed_faults
 from authsvc.errors import ConfigError, InvalidConfigurationError
 
 GROUP = "rbac.authorization.k8s.io"
@@ -120,16 +122,16 @@ def read(text: str, source: str) -> Iterator[Role | Binding]:
 
 
 def _documents(text: str, source: str) -> Iterator[Any]:
-    try:
-        if text.lstrip().startswith("{"):
+    if text.lstrip().startswith("{"):
+        try:
             yield msgspec.json.decode(text)
-        else:
+        except msgspec.DecodeError as error:
+            raise _unusable(source, str(error)) from None
+        except RecursionError:
+            raise _unusable(source, "nested too deeply") from None
+    else:
+        with placed_faults(source):
             yield from yaml.load_all(text, Loader=_YAML)
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise _unusable(f"{source}{line}", error.problem or "not YAML") from None
-    except (msgspec.DecodeError, yaml.YAMLError) as error:
-        raise _unusable(source, str(error)) from None
 
 
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -157,7 +159,9 @@ def _object(item: Any, source: str) -> Iterator[Role | Binding]:
     except msgspec.ValidationError as error:
         metadata = item.get("metadata")
         name = metadata.get("name", "?") if isinstance(metadata, Mapping) else "?"
-        raise _unusable(f"{source}: {item['kind']} {name}", str(error)) from None
+        path, message = fault_of(error)
+        place = f"{source}: {item['kind']} {name}" + (f": {path}" if path else "")
+        raise _unusable(place, in_plain_words(message)) from None
 
 
 def _unusable(place: str, message: str) -> InvalidConfigurationError:

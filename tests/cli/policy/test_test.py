@@ -150,16 +150,28 @@ def test_junit_has_a_case_for_each_question(authsvc: Authsvc, policy: Path) -> N
     ("text", "said"),
     [
         ("tests: [", "tests.yaml:1: "),
+        ("", "tests.yaml: tests: required"),
+        ("? [a]\n: b", "tests.yaml:1: a key that is not a string"),
         ("tests: []", "tests.yaml: asks nothing"),
-        ("test: []", "tests.yaml: Object "),
+        ("test: []", "tests.yaml: test: unknown field; did you mean tests?"),
         ("tests: [{as: alice, can: [get /x]}]", "tests[0].as: 'alice' is none of given"),
         ("tests: [{as: {}, can: [get /x]}]", "tests[0].as: is nobody"),
         ("tests: [{as: {user: a}, can: [get]}]", "tests[0].can[0]: get: "),
         ("tests: [{as: {user: a}, can: [get /x -n y]}]", "tests[0].can[0]: get /x -n y: a path"),
-        ("tests: [{as: {user: a}, can: [{ask: get /x, by: 1}]}]", "tests.yaml: Expected `str`"),
-        ("tests: [{as: {user: a}, can: [{ask: get /x, denied: no}]}]", "tests[0].can[0]: get /x: "),
+        (
+            "tests: [{as: {user: a}, can: [{ask: get /x, by: 1}]}]",
+            "tests[0].can[0].by: expected a string, got a whole number",
+        ),
+        (
+            "tests: [{as: {user: a}, can: [{ask: get /x, denied: false}]}]",
+            "tests[0].can[0]: get /x: ",
+        ),
+        (
+            "tests: [{as: {user: a}, cannot: [{ask: get /x, denied: no}]}]",
+            "tests[0].cannot[0].denied: expected true or false, got a string",
+        ),
         ("tests: [{as: {user: a}, at: x, can: [get /x]}]", "is not a time like"),
-        ("tests: [{as: {user: a}, as: {user: b}, can: [get /x]}]", "'as' stands twice"),
+        ("tests: [{as: {user: a}, as: {user: b}, can: [get /x]}]", "key 'as' is given twice"),
         ("rows: x\ntests: [{as: {user: a}, can: [get /x]}]", "rows of "),
     ],
 )
@@ -172,6 +184,44 @@ def test_a_file_that_is_wrong_says_where(
     assert answer.out == ""
     assert said in answer.err
     assert answer.err.startswith("error: ")
+
+
+def test_every_fault_of_a_file_is_found_at_once_with_its_field(
+    authsvc: Authsvc, policy: Path
+) -> None:
+    answer = ask(
+        authsvc,
+        policy,
+        """
+        given:
+          alice: {user: 1001}
+          robot: {serviceaccount: ci/deployer}
+        tests:
+        - {as: 7, can: [get /x, {by: teams.csv}, get]}
+        - {as: alice, can: [get /x], cannot: get /y}
+        - {as: bob, can: [3, get]}
+        - {can: [get /x]}
+        """,
+    )
+
+    place = f"error: {policy.parent}/tests.yaml: "
+    assert sorted(line.removeprefix(place) for line in answer.err.splitlines()) == [
+        "given.alice.user: expected a string, got a whole number",
+        "given.robot.serviceaccount: unknown field; did you mean serviceAccount?",
+        "tests[0].as: expected a string or a mapping, got a whole number",
+        "tests[0].can[1].ask: required",
+        "tests[1].cannot: expected a list, got a string",
+        "tests[2].as: 'bob' is none of given",
+        "tests[2].can[0]: expected a string or a mapping, got a whole number",
+        "tests[2].can[1]: get: the following arguments are required: what",
+        "tests[3].as: required",
+    ]
+
+
+def test_people_may_be_called_on_and_no(authsvc: Authsvc, policy: Path) -> None:
+    answer = ask(authsvc, policy, "tests: [{as: {user: no, groups: [on]}, can: [get /healthz]}]")
+
+    assert answer.code == 0, answer.err
 
 
 def test_a_question_about_what_does_not_exist_proves_nothing(

@@ -223,7 +223,11 @@ def test_yaml_json_and_lists_of_one_kind_are_read_alike() -> None:
         ("a: [", "x:2: "),
         ("{", "x: "),
         ("- 1", "x: expected Kubernetes objects"),
-        ("kind: Role\nmetadata: {name: r}\nrules: 5", "x: Role r: "),
+        ('{"a":' + "[" * 100_000, "x: nested too deeply"),
+        (
+            "kind: Role\nmetadata: {name: r}\nrules: [{verbs: 5}]",
+            "x: Role r: rules[0].verbs: expected a list or nothing, got a whole number",
+        ),
     ],
 )
 def test_what_is_no_rbac_is_an_error_with_its_place(text: str, said: str) -> None:
