@@ -10,7 +10,6 @@ from pathlib import Path
 from authsvc.bootstrap import material, pki
 from authsvc.bootstrap.files import SECRET, Folder
 from authsvc.bootstrap.site import LOOPBACK_HOST, Site, is_loopback, present_yaml
-from authsvc.policy.starter import starter_policy
 
 
 def write(folder: Folder, site: Site) -> None:
@@ -19,6 +18,8 @@ def write(folder: Folder, site: Site) -> None:
     folder.starter("authsvc.yaml", configuration(site), note=_unreached(present, site))
     folder.starter("tokens.csv", _TOKENS, SECRET)
     if not (folder.root / "policy").exists():
+        from authsvc.policy.starter import starter_policy  # late: a kubeconfig needs no policy
+
         for name, text in starter_policy().items():
             folder.starter(f"policy/{name}", text)
 

@@ -20,7 +20,7 @@ from casbin.rbac import RoleManager
 from authsvc.interfaces import NO_OPINION, Attributes, Decision, Effect
 from authsvc.policy import cells, matching
 from authsvc.policy.evaluation import Match, decision_by
-from authsvc.policy.model import Model
+from authsvc.policy.model import Model, casbin_model
 from authsvc.policy.rows import Period, Rows
 
 # Casbin has a matcher parsed by Python at each question, and CPython 3.11's
@@ -57,7 +57,7 @@ class CasbinEvaluator:
         self._lock = threading.Lock()
 
     def _make(self, model: Model) -> Any:
-        enforcer = casbin.Enforcer(model.casbin_model())
+        enforcer = casbin.Enforcer(casbin_model(model.text))
         enforcer.set_adapter(_RowsAdapter(self._rows))
         enforcer.set_role_manager(self._roles)
         for name, function in FUNCTIONS.items():

@@ -6,17 +6,12 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from authsvc.errors import InvalidPolicyError, PolicyError
-from authsvc.policy.enforcer import CasbinEvaluator
 from authsvc.policy.evaluation import Evaluator
 from authsvc.policy.index import PolicyIndex
 from authsvc.policy.model import Model
 from authsvc.policy.reader import read
 from authsvc.policy.rows import Grants, Rows, Rules
-
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +74,12 @@ def compile_rows(rows: Rows, model: Model | None = None) -> PolicySnapshot:
     digest = hashlib.sha256(f"{rows.digest}\n{law.normalized}".encode()).hexdigest()
     if law.is_shipped:
         return PolicySnapshot(rows, law, PolicyIndex(rows), digest)
-    _log.warning(
+    # Late: the shipped model needs neither, and a command is run for each look at a policy.
+    import structlog
+
+    from authsvc.policy.enforcer import CasbinEvaluator
+
+    structlog.get_logger().warning(
         "policy_model_is_not_the_shipped_one",
         cost="each decision walks all rows, about 10 µs for each; the index is not used",
         rows=len(rows.rules),

@@ -1,5 +1,7 @@
 """model.conf: what another one may change, and the traps of Casbin that stay shut."""
 
+import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 
@@ -31,9 +33,9 @@ def test_the_shipped_model_is_known_whatever_its_spacing_and_comments() -> None:
         line.replace("&&", "  &&  ") for line in SHIPPED.splitlines() if not line.startswith("#")
     )
 
-    assert Model(spaced, "mine.conf").is_shipped
-    assert Model(spaced, "mine.conf").normalized == Model.shipped().normalized
-    assert not Model(ALLOW_WINS, "model.conf").is_shipped
+    assert Model.parse(spaced, "mine.conf").is_shipped
+    assert Model.parse(spaced, "mine.conf").normalized == Model.shipped().normalized
+    assert not Model.parse(ALLOW_WINS, "model.conf").is_shipped
 
 
 def test_the_shipped_model_is_compiled_and_another_is_casbins_with_a_warning() -> None:
@@ -41,7 +43,7 @@ def test_the_shipped_model_is_compiled_and_another_is_casbins_with_a_warning() -
 
     with capture_logs() as logs:
         shipped = policy.compile_rows(rows)
-        other = policy.compile_rows(rows, Model(ALLOW_WINS, "mine.conf"))
+        other = policy.compile_rows(rows, Model.parse(ALLOW_WINS, "mine.conf"))
 
     assert isinstance(shipped.evaluator, PolicyIndex)
     assert shipped.evaluator.decide(ask(), NOW).effect is Effect.DENY
@@ -60,7 +62,7 @@ def test_the_shipped_model_is_compiled_and_another_is_casbins_with_a_warning() -
     ],
 )
 def test_a_model_may_have_another_effect(effect: str, text: str, expected: Effect) -> None:
-    model = Model(SHIPPED.replace(EFFECT, effect), "mine.conf")
+    model = Model.parse(SHIPPED.replace(EFFECT, effect), "mine.conf")
 
     decision = policy.compile_rows(policy.read_text({"a.csv": text}), model).evaluator.decide(
         ask(), NOW
@@ -71,7 +73,7 @@ def test_a_model_may_have_another_effect(effect: str, text: str, expected: Effec
 
 
 def test_a_model_may_have_another_matcher() -> None:
-    model = Model(SHIPPED.replace(MATCHER, f'({MATCHER}) || r.act == "version"'), "mine.conf")
+    model = Model.parse(SHIPPED.replace(MATCHER, f'({MATCHER}) || r.act == "version"'), "mine.conf")
     snapshot = policy.compile_rows(policy.read_text({"a.csv": p("user:bob", "x", "y")}), model)
 
     assert snapshot.evaluator.decide(ask("version"), NOW).reason.startswith("allowed by a.csv:1")
@@ -101,7 +103,7 @@ def test_a_bad_model_is_an_error_before_it_decides_anything(old: str, new: str, 
     assert old in SHIPPED
 
     with pytest.raises(InvalidPolicyError) as raised:
-        Model(SHIPPED.replace(old, new), "mine.conf")
+        Model.parse(SHIPPED.replace(old, new), "mine.conf")
 
     assert said in str(raised.value)
     assert {error.file for error in raised.value.errors} == {"mine.conf"}
@@ -152,3 +154,26 @@ def test_a_rules_text_is_never_executed() -> None:
     quoted = text.replace('__import__("os")', '"__import__(""os"")"')
     assert evaluator(quoted).decide(ask(name="x"), NOW).effect is Effect.NO_OPINION
     assert evaluator(quoted).decide(ask(name='__import__("os")'), NOW).effect is Effect.ALLOW
+
+
+def test_only_another_model_than_the_shipped_one_imports_casbin(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(BOTH)
+    (tmp_path / "mine.conf").write_text(ALLOW_WINS)
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from authsvc import policy\n"
+        "folder = Path(sys.argv[1])\n"
+        "def heavy(): return [n for n in ('casbin', 'structlog') if n in sys.modules]\n"
+        "policy.load(folder)\n"
+        "print(heavy())\n"
+        "policy.load(folder, folder / 'mine.conf')\n"
+        "print(heavy())\n"
+    )
+
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+
+    assert run.stdout.splitlines()[0] == "[]"
+    assert run.stdout.splitlines()[-1] == "['casbin', 'structlog']"
