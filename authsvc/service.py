@@ -17,11 +17,14 @@ from authsvc.attempts import AttemptCounter
 from authsvc.authn import oauth
 from authsvc.authn.audiences import AudienceTokenAuthenticator
 from authsvc.authn.cache import CachedTokenAuthenticator
-from authsvc.authn.enrichment import EnrichedTokenAuthenticator, EnrichmentSettings
+from authsvc.authn.enrichment import EnrichedTokenAuthenticator
+from authsvc.authn.enrichment_settings import EnrichmentSettings
 from authsvc.authn.guard import GuardedTokenAuthenticator
 from authsvc.authn.ldap.settings import LDAPSettings
-from authsvc.authn.passwords import StaticPasswordAuthenticator, StaticPasswordsSettings
-from authsvc.authn.static import StaticTokenAuthenticator, StaticTokensSettings
+from authsvc.authn.passwords import StaticPasswordAuthenticator
+from authsvc.authn.passwords_settings import StaticPasswordsSettings
+from authsvc.authn.static import StaticTokenAuthenticator
+from authsvc.authn.static_settings import StaticTokensSettings
 from authsvc.authn.tables import Table
 from authsvc.authn.union import UnionTokenAuthenticator
 from authsvc.authz.policy import PolicyAuthorizer

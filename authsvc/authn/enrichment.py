@@ -9,8 +9,6 @@ whatever their token says.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
 
 from authsvc.authn.checks import (
     Explanation,
@@ -20,23 +18,8 @@ from authsvc.authn.checks import (
     explanation,
     verdict,
 )
+from authsvc.authn.enrichment_settings import EnrichmentSettings, UnknownUsers
 from authsvc.interfaces import Identity, TokenAuthenticator, UserLookup
-
-
-class UnknownUsers(Enum):
-    """What to do with users whom the directory does not know, or who are disabled there."""
-
-    REFUSE = "Refuse"
-    KEEP = "Keep"
-
-
-@dataclass(frozen=True, slots=True)
-class EnrichmentSettings:
-    """``authenticator`` names the directory; ``strip_prefix`` is what its names lack."""
-
-    authenticator: str
-    strip_prefix: str = ""
-    unknown_users: UnknownUsers = UnknownUsers.REFUSE
 
 
 class EnrichedTokenAuthenticator:

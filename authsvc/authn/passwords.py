@@ -14,11 +14,11 @@ import hmac
 import os
 import re
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from authsvc.attempts import AttemptCounter, counted, user_key
+from authsvc.authn.passwords_settings import StaticPasswordsSettings
 from authsvc.authn.tables import Row, Table, parse_groups, read_table
 from authsvc.interfaces import UserInfo
 from authsvc.reloading import Reloading
@@ -58,13 +58,6 @@ class Entry(NamedTuple):
 
 
 PasswordTable = Table[str, Entry]
-
-
-@dataclass(frozen=True, slots=True)
-class StaticPasswordsSettings:
-    """``file`` is the table."""
-
-    file: Path
 
 
 class StaticPasswordAuthenticator:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from authsvc.authn.static_settings import StaticTokensSettings
 from authsvc.authn.tables import Row, Table, parse_groups, read_table
 from authsvc.interfaces import Identity, UserInfo
 from authsvc.reloading import Reloading
@@ -22,13 +22,6 @@ _HASHED = "sha256:"
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 
 TokenTable = Table[bytes, UserInfo]
-
-
-@dataclass(frozen=True, slots=True)
-class StaticTokensSettings:
-    """``file`` is the table."""
-
-    file: Path
 
 
 class StaticTokenAuthenticator:

@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 
 from authsvc.attempts import Curve
-from authsvc.authn.enrichment import EnrichmentSettings
+from authsvc.authn.enrichment_settings import EnrichmentSettings
 from authsvc.issuer.settings import IssuerSettings
 from authsvc.store.redis import RedisSettings
 from authsvc.store.sqlite import SQLiteSettings

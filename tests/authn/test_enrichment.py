@@ -8,9 +8,8 @@ import pytest
 
 from authsvc.authn.enrichment import (
     EnrichedTokenAuthenticator,
-    EnrichmentSettings,
-    UnknownUsers,
 )
+from authsvc.authn.enrichment_settings import EnrichmentSettings, UnknownUsers
 from authsvc.errors import BackendError
 from authsvc.interfaces import Identity, UserInfo
 

@@ -11,10 +11,10 @@ import pytest
 from authsvc.attempts import Curve, MemoryAttemptCounter, TooManyAttemptsError
 from authsvc.authn.passwords import (
     StaticPasswordAuthenticator,
-    StaticPasswordsSettings,
     hash_password,
     read,
 )
+from authsvc.authn.passwords_settings import StaticPasswordsSettings
 from authsvc.errors import InvalidPolicyError
 from authsvc.interfaces import UserInfo
 from tests.parts.issuer import cheap_hash

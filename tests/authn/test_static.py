@@ -14,10 +14,10 @@ from authsvc.authn.cache import CachedTokenAuthenticator
 from authsvc.authn.guard import GuardedTokenAuthenticator
 from authsvc.authn.static import (
     StaticTokenAuthenticator,
-    StaticTokensSettings,
     hash_token,
     read,
 )
+from authsvc.authn.static_settings import StaticTokensSettings
 from authsvc.authn.union import UnionTokenAuthenticator
 from authsvc.errors import InvalidPolicyError, NotReadyError
 from authsvc.interfaces import TokenAuthenticator, UserInfo

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 import yaml
 
-from authsvc.authn.static import StaticTokenAuthenticator, StaticTokensSettings
+from authsvc.authn.static import StaticTokenAuthenticator
+from authsvc.authn.static_settings import StaticTokensSettings
 from authsvc.bootstrap import Initialised, Outcome, Target, Wanted, initialise
 from authsvc.bootstrap.pki import CA_LIFETIME, CA_RENEW_BEFORE, LIFETIME, RENEW_BEFORE
 from authsvc.config import load

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import msgspec
 import pytest
 import yaml
 
-from authsvc.authn.static import StaticTokensSettings
+from authsvc.authn.static_settings import StaticTokensSettings
 from authsvc.config import KIND, load, v1alpha1
 from authsvc.config.model import Configuration, Mode, NamedAuthenticator
 from authsvc.errors import InvalidConfigurationError
@@ -214,3 +216,13 @@ def test_every_default_is_of_the_schema() -> None:
 
 def test_the_schema_is_json() -> None:
     assert json.dumps(msgspec.json.schema(v1alpha1.AuthsvcConfiguration))
+
+
+def test_a_configuration_is_read_without_what_it_configures() -> None:
+    code = (
+        "import sys, authsvc.config\n"
+        "heavy = 'casbin cryptography flask http.server httpcore joserfc ldap3 prometheus_client'\n"
+        "print([name for name in heavy.split() if name in sys.modules])\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

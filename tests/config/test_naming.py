@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from authsvc.authn.claims import ClaimMapping, ClaimMappings
-from authsvc.authn.enrichment import EnrichmentSettings
+from authsvc.authn.enrichment_settings import EnrichmentSettings
 from authsvc.authn.expressions import Expression, Result, Variable
 from authsvc.authn.forge.settings import GitHubSettings, GitLabSettings, mappings
 from authsvc.authn.oidc.settings import OIDCSettings

@@ -15,8 +15,8 @@ from authsvc.authn.issued import IssuedTokenAuthenticator
 from authsvc.authn.passwords import (
     ScryptHash,
     StaticPasswordAuthenticator,
-    StaticPasswordsSettings,
 )
+from authsvc.authn.passwords_settings import StaticPasswordsSettings
 from authsvc.errors import BackendError
 from authsvc.files import write_whole
 from authsvc.interfaces import TokenAuthenticator, UserInfo

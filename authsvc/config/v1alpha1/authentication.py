@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Protocol
 
 import msgspec
 
-from authsvc.authn.static import StaticTokensSettings
+from authsvc.authn.static_settings import StaticTokensSettings
 from authsvc.config.model import AuthenticationSettings, CacheSettings, NamedAuthenticator
 from authsvc.config.v1alpha1.attempts import Attempts
 from authsvc.config.v1alpha1.enrichment import Enrichment

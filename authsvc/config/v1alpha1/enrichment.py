@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from authsvc.authn.enrichment import EnrichmentSettings, UnknownUsers
+from authsvc.authn.enrichment_settings import EnrichmentSettings, UnknownUsers
 from authsvc.decoding.structs import Wire
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from authsvc.authn.passwords import StaticPasswordsSettings
+from authsvc.authn.passwords_settings import StaticPasswordsSettings
 from authsvc.config.model import IssuingSettings
 from authsvc.config.v1alpha1.attempts import Attempts
 from authsvc.decoding.structs import Duration, Place, Wire, readable, seconds

@@ -1,0 +1,13 @@
+"""Settings of a table of passwords: apart, so that reading a configuration loads no table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class StaticPasswordsSettings:
+    """``file`` is the table."""
+
+    file: Path
