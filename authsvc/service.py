@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from authsvc import metrics
 from authsvc.attempts import AttemptCounter
-from authsvc.authn import oauth
 from authsvc.authn.audiences import AudienceTokenAuthenticator
 from authsvc.authn.cache import CachedTokenAuthenticator
 from authsvc.authn.enrichment import EnrichedTokenAuthenticator
 from authsvc.authn.enrichment_settings import EnrichmentSettings
+from authsvc.authn.forge.settings import GitHubSettings, GitLabSettings
 from authsvc.authn.guard import GuardedTokenAuthenticator
+from authsvc.authn.introspection.settings import IntrospectionSettings
 from authsvc.authn.ldap.settings import LDAPSettings
+from authsvc.authn.oidc.settings import OIDCSettings
 from authsvc.authn.passwords import StaticPasswordAuthenticator
 from authsvc.authn.passwords_settings import StaticPasswordsSettings
 from authsvc.authn.static import StaticTokenAuthenticator
@@ -54,6 +56,7 @@ from authsvc.store.protocol import Store
 from authsvc.wholeness import whole
 
 if TYPE_CHECKING:
+    from authsvc.authn.provider import ProviderAuthenticator
     from authsvc.issuer.issuer import Issuer
     from authsvc.issuing import Issuing, KnowsPeople
 
@@ -124,9 +127,9 @@ def build(configuration: Configuration) -> Service:
     store = None if configuration.store is None else open_store(configuration.store)
     attempts = attempt_counter(configuration.authentication.password_attempts, store)
     own = {
-        named.name: _provider(named, attempts)
+        named.name: provider
         for named in configuration.authentication.authenticators
-        if not isinstance(named.settings, IssuedSettings)
+        if (provider := _provider(named, attempts)) is not None
     }
     for named in configuration.authentication.authenticators:
         if named.enrichment is not None and named.name in own:
@@ -209,23 +212,43 @@ def _cached(
     )
 
 
-def _provider(named: NamedAuthenticator, attempts: AttemptCounter) -> Provider:
+def _provider(named: NamedAuthenticator, attempts: AttemptCounter) -> Provider | None:
+    """Return a provider; None for the issuer's own tokens, which come with the issuer."""
     name, settings = named.name, named.settings
-    if isinstance(settings, StaticTokensSettings):
-        static = StaticTokenAuthenticator(settings, name)
-        return Provider(name, static, files=(static.table,))
-    if isinstance(settings, StaticPasswordsSettings):
-        passwords = StaticPasswordAuthenticator(settings, attempts, name)
-        return Provider(name, None, passwords, files=(passwords.table,))
-    if isinstance(settings, LDAPSettings):
-        from authsvc.authn.ldap.authenticator import LDAPAuthenticator
+    oauth: ProviderAuthenticator
+    match settings:
+        case IssuedSettings():
+            return None
+        case StaticTokensSettings():
+            static = StaticTokenAuthenticator(settings, name)
+            return Provider(name, static, files=(static.table,))
+        case StaticPasswordsSettings():
+            passwords = StaticPasswordAuthenticator(settings, attempts, name)
+            return Provider(name, None, passwords, files=(passwords.table,))
+        case LDAPSettings():
+            from authsvc.authn.ldap.authenticator import LDAPAuthenticator
 
-        ldap = LDAPAuthenticator(settings, attempts, name)
-        return Provider(name, ldap if settings.password_tokens else None, ldap, parts=(ldap,))
-    authenticator = oauth.authenticator(settings, name)
-    if authenticator is not None:
-        return Provider(name, authenticator, parts=(authenticator,), files=authenticator.files)
-    raise TypeError(f"no authenticator for {type(settings).__name__}")
+            ldap = LDAPAuthenticator(settings, attempts, name)
+            return Provider(name, ldap if settings.password_tokens else None, ldap, parts=(ldap,))
+        case OIDCSettings():
+            from authsvc.authn.oidc.authenticator import OIDCAuthenticator
+
+            oauth = OIDCAuthenticator(settings, name)
+        case IntrospectionSettings():
+            from authsvc.authn.introspection.authenticator import IntrospectionAuthenticator
+
+            oauth = IntrospectionAuthenticator(settings, name)
+        case GitHubSettings():
+            from authsvc.authn.forge.github import GitHubAuthenticator
+
+            oauth = GitHubAuthenticator(settings, name)
+        case GitLabSettings():
+            from authsvc.authn.forge.gitlab import GitLabAuthenticator
+
+            oauth = GitLabAuthenticator(settings, name)
+        case _:
+            assert_never(settings)
+    return Provider(name, oauth, parts=(oauth,), files=oauth.files)
 
 
 def _enriched(

@@ -6,14 +6,20 @@ has a default. Every wire version (v1alpha1, …) converts to this.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import TypeAlias
 
 from authsvc.attempts import Curve
 from authsvc.authn.enrichment_settings import EnrichmentSettings
-from authsvc.issuer.settings import IssuerSettings
+from authsvc.authn.forge.settings import GitHubSettings, GitLabSettings
+from authsvc.authn.introspection.settings import IntrospectionSettings
+from authsvc.authn.ldap.settings import LDAPSettings
+from authsvc.authn.oidc.settings import OIDCSettings
+from authsvc.authn.passwords_settings import StaticPasswordsSettings
+from authsvc.authn.static_settings import StaticTokensSettings
+from authsvc.issuer.settings import IssuedSettings, IssuerSettings
 from authsvc.store.redis import RedisSettings
 from authsvc.store.sqlite import SQLiteSettings
 
@@ -69,12 +75,25 @@ class CacheSettings:
     size: int
 
 
+AuthenticatorSettings: TypeAlias = (
+    GitHubSettings
+    | GitLabSettings
+    | IntrospectionSettings
+    | IssuedSettings
+    | LDAPSettings
+    | OIDCSettings
+    | StaticPasswordsSettings
+    | StaticTokensSettings
+)
+"""Of each type of authenticator its own. Who tells them apart matches all of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class NamedAuthenticator:
     """One provider of the chain: its name in logs and metrics, and its own settings."""
 
     name: str
-    settings: Hashable
+    settings: AuthenticatorSettings
     enrichment: EnrichmentSettings | None = None
 
 

@@ -8,13 +8,16 @@ To Kubernetes a user is a name. Where two providers put the same before theirs,
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from authsvc.authn.forge.settings import GitHubSettings, GitLabSettings
 from authsvc.authn.introspection.settings import IntrospectionSettings
 from authsvc.authn.ldap.settings import LDAPSettings
 from authsvc.authn.oidc.settings import OIDCSettings
-from authsvc.config.model import NamedAuthenticator
+from authsvc.authn.passwords_settings import StaticPasswordsSettings
+from authsvc.authn.static_settings import StaticTokensSettings
+from authsvc.config.model import AuthenticatorSettings, NamedAuthenticator
+from authsvc.issuer.settings import IssuedSettings
 
 
 class SharedNames(NamedTuple):
@@ -48,11 +51,14 @@ def shared_names(authenticators: Iterable[NamedAuthenticator]) -> list[SharedNam
     ]
 
 
-def _prefix(settings: object) -> str | None:
+def _prefix(settings: AuthenticatorSettings) -> str | None:
     match settings:
         case LDAPSettings():
             return settings.username_prefix
         case OIDCSettings() | IntrospectionSettings() | GitHubSettings() | GitLabSettings():
             source = settings.mappings.username
             return source.prefix if source.expression is None else None
-    return None
+        case StaticTokensSettings() | StaticPasswordsSettings() | IssuedSettings():
+            return None
+        case _:
+            assert_never(settings)

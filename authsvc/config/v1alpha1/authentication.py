@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Literal, Protocol
 
 import msgspec
 
 from authsvc.authn.static_settings import StaticTokensSettings
-from authsvc.config.model import AuthenticationSettings, CacheSettings, NamedAuthenticator
+from authsvc.config.model import (
+    AuthenticationSettings,
+    AuthenticatorSettings,
+    CacheSettings,
+    NamedAuthenticator,
+)
 from authsvc.config.v1alpha1.attempts import Attempts
 from authsvc.config.v1alpha1.enrichment import Enrichment
 from authsvc.config.v1alpha1.forge import GitHub, GitLab
 from authsvc.config.v1alpha1.introspection import OAuth2Introspection
-from authsvc.config.v1alpha1.issuer import Issued, StaticPasswords
+from authsvc.config.v1alpha1.issuer import (
+    KNOW_NO_TOKENS,
+    KNOW_PEOPLE,
+    Issued,
+    StaticPasswords,
+)
 from authsvc.config.v1alpha1.ldap import LDAP
 from authsvc.config.v1alpha1.oidc import OIDC
 from authsvc.decoding.structs import Duration, Place, Wire, readable, seconds
@@ -42,7 +52,7 @@ class StaticTokens(Wire, frozen=True):
 
 
 class _Provider(Protocol):
-    def to_settings(self, at: Place) -> Hashable: ...
+    def to_settings(self, at: Place) -> AuthenticatorSettings: ...
 
 
 class Authenticator(Wire, frozen=True):
@@ -110,9 +120,6 @@ _FIELDS = {
     "GitLab": "gitlab",
 }
 
-# Types that can look users up, for other authenticators as well.
-_KNOW_PEOPLE = {"LDAP", "StaticPasswords"}
-
 
 class Authentication(Wire, frozen=True):
     """Who is this?"""
@@ -150,10 +157,10 @@ class Authentication(Wire, frozen=True):
     def _check_enrichment(self, authenticator: Authenticator, at: Place) -> None:
         if authenticator.enrichment is None:
             return
-        if authenticator.type in {"Issued", "StaticPasswords"}:
+        if authenticator.type in KNOW_NO_TOKENS:
             at.error(f"of no use for type {authenticator.type}")
         named = authenticator.enrichment.authenticator
         type_ = self.types().get(named)
-        if type_ not in _KNOW_PEOPLE or named == authenticator.name:
-            types = " or ".join(sorted(_KNOW_PEOPLE))
+        if type_ not in KNOW_PEOPLE or named == authenticator.name:
+            types = " or ".join(sorted(KNOW_PEOPLE))
             at.field("authenticator").error(f"{named!r} is no other authenticator of type {types}")

@@ -23,8 +23,12 @@ from authsvc.issuer.settings import (
     IssuerSettings,
 )
 
-_CHECKS_PASSWORDS = {"LDAP", "StaticPasswords"}
-_KNOWS_NO_TOKENS = {"Issued", "StaticPasswords"}
+KNOW_PEOPLE = {"LDAP", "StaticPasswords"}
+"""Types that check passwords and look users up, for the issuer and for other authenticators."""
+
+KNOW_NO_TOKENS = {"Issued", "StaticPasswords"}
+"""Types that know no tokens but those of the issuer."""
+
 _GRANTS = {
     "Password": PASSWORD,
     "RefreshToken": REFRESH_TOKEN,
@@ -151,9 +155,9 @@ class Issuer(Wire, frozen=True):
                 place, type_ = at.field(field).item(index), types.get(name)
                 if type_ is None:
                     place.error(f"no authenticator is called {name!r}")
-                elif field == "passwords" and type_ not in _CHECKS_PASSWORDS:
+                elif field == "passwords" and type_ not in KNOW_PEOPLE:
                     place.error(f"{name!r} is of type {type_}, which checks no passwords")
-                elif field == "exchange" and type_ in _KNOWS_NO_TOKENS:
+                elif field == "exchange" and type_ in KNOW_NO_TOKENS:
                     place.error(f"{name!r} is of type {type_}, whose tokens are not exchanged")
 
     def _clients(self, at: Place) -> tuple[ClientSettings, ...]:
