@@ -12,6 +12,7 @@ import re
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -196,7 +197,9 @@ def _name_of(value: object) -> str:
 def _friendly(message: str, kind: Any, value: object) -> str:
     """Say msgspec's message in the words of YAML."""
     if message.startswith("Invalid enum value"):
-        allowed = [str(each) for each in typing.get_args(kind)]
+        is_enum = isinstance(kind, type) and issubclass(kind, Enum)
+        choices = (each.value for each in kind) if is_enum else typing.get_args(kind)
+        allowed = [str(each) for each in choices]
         close = difflib.get_close_matches(str(value), allowed, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         return f"expected one of {', '.join(allowed)}, got {value!r}{hint}"

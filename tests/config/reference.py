@@ -60,7 +60,7 @@ def _walk(definition: str, place: str) -> Iterator[tuple[str, str]]:
 
 def _inner(of: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Return the sections in a field's value, and how their place is written."""
-    if "$ref" in of:
+    if "$ref" in of and "enum" not in SCHEMA["$defs"][_name(of)]:
         yield _name(of), ""
     for each in of.get("anyOf", ()):
         yield from _inner(each)
@@ -79,7 +79,8 @@ def _kind(of: Mapping[str, Any]) -> str:
         (only,) = (each for each in of["anyOf"] if each.get("type") != "null")
         return _kind(only)
     if "$ref" in of:
-        return "section"
+        definition = SCHEMA["$defs"][_name(of)]
+        return _kind(definition) if "enum" in definition else "section"
     if "enum" in of:
         return ", ".join(f"`{each}`" for each in of["enum"] if each)
     if of["type"] == "array":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -28,12 +29,19 @@ class Leaf(Wire, frozen=True):
     wait: Duration = "1s"
 
 
+class Colour(Enum):
+    RED = "Red"
+    GREEN = "Green"
+
+
 class Root(Wire, frozen=True):
     leaf: Leaf | None = None
     leaves: tuple[Leaf, ...] = ()
     names: tuple[str, ...] = ()
     by_name: dict[str, Leaf] = msgspec.field(default_factory=dict)
     mode: Literal["Enforce", "Shadow"] = "Enforce"
+    colour: Colour = Colour.RED
+    colours: tuple[Colour, ...] | None = None
     flag: bool = False
     either: str | Leaf = ""
     several: tuple[str | Leaf, ...] = ()
@@ -64,6 +72,8 @@ def test_all_errors_are_found_at_once_each_with_its_place() -> None:
             "names": ["a", 1, None],
             "byName": {"one": {"fileName": "a"}, "two": {"size": "x"}},
             "mode": "enforce",
+            "colour": "green",
+            "colours": ["Red", "Blue", 1],
             "flag": "yes",
             "extra": 1,
         }
@@ -71,6 +81,9 @@ def test_all_errors_are_found_at_once_each_with_its_place() -> None:
     assert sorted(errors) == [
         "byName.two.fileName: required",
         "byName.two.size: expected a whole number, got a string",
+        "colour: expected one of Red, Green, got 'green'; did you mean Green?",
+        "colours[1]: expected one of Red, Green, got 'Blue'",
+        "colours[2]: expected a string, got a whole number",
         "extra: unknown field",
         "flag: expected true or false, got a string",
         "leaf.fileName: required",
@@ -158,7 +171,7 @@ JSON = st.recursive(
     max_leaves=8,
 )
 KEYS = st.sampled_from(
-    "leaf leaves names byName mode flag either several words fileName size".split()  # noqa: SIM905
+    "leaf leaves names byName mode colour colours flag either several words fileName size".split()  # noqa: SIM905
 )
 
 

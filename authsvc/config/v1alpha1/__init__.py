@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from authsvc.config.model import Configuration
+from authsvc.config.model import Configuration, Engine
 from authsvc.config.v1alpha1.authentication import Authentication
 from authsvc.config.v1alpha1.authorization import Authorization
 from authsvc.config.v1alpha1.issuer import Issuer
@@ -49,7 +49,7 @@ class AuthsvcConfiguration(Wire, frozen=True):
             at.field("store").error(message)
         if issuer is None and "Issued" in types.values():
             at.field("issuer").error("required by an authenticator of type Issued")
-        if issuer is not None and issuer.trusted_proxies and self.server.engine == "Granian":
+        if issuer is not None and issuer.trusted_proxies and self.server.engine is Engine.GRANIAN:
             at.field("issuer").field("trustedProxies").error(_NO_PROXIES)
         return Configuration(
             file=file,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from authsvc.config.model import AuthorizationSettings, Mode
 from authsvc.decoding.structs import Place, Wire
 
@@ -18,7 +16,7 @@ class Policy(Wire, frozen=True):
 class Authorization(Wire, frozen=True):
     """May they?"""
 
-    mode: Literal["Enforce", "Shadow"] = "Enforce"
+    mode: Mode = Mode.ENFORCE
     policy: Policy | None = None
 
     def to_settings(self, at: Place) -> AuthorizationSettings:
@@ -31,4 +29,4 @@ class Authorization(Wire, frozen=True):
                 place.field("folder").error(f"{folder}: no such folder")
             if self.policy.model:
                 model = place.field("model").existing_file(self.policy.model)
-        return AuthorizationSettings(Mode(self.mode), folder, model)
+        return AuthorizationSettings(self.mode, folder, model)

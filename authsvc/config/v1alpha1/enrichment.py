@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from authsvc.authn.enrichment_settings import EnrichmentSettings, UnknownUsers
 from authsvc.decoding.structs import Wire
 
@@ -13,10 +11,8 @@ class Enrichment(Wire, frozen=True):
 
     authenticator: str
     strip_prefix: str = ""
-    unknown_users: Literal["Refuse", "Keep"] = "Refuse"
+    unknown_users: UnknownUsers = UnknownUsers.REFUSE
 
     def to_settings(self) -> EnrichmentSettings:
         """Convert to the internal model."""
-        return EnrichmentSettings(
-            self.authenticator, self.strip_prefix, UnknownUsers(self.unknown_users)
-        )
+        return EnrichmentSettings(self.authenticator, self.strip_prefix, self.unknown_users)

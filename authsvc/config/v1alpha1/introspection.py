@@ -24,9 +24,7 @@ class Client(Wire, frozen=True):
     """
 
     id: str
-    method: Literal[
-        "ClientSecretBasic", "ClientSecretPost", "PrivateKeyJWT", "TLSClientCertificate"
-    ] = "ClientSecretBasic"
+    method: ClientMethod = ClientMethod.BASIC
     secret_file: str = ""
     private_key_file: str = ""
     key_id: str = msgspec.field(name="keyID", default="")
@@ -35,21 +33,20 @@ class Client(Wire, frozen=True):
 
     def to_settings(self, at: Place) -> ClientAuthentication:
         """Convert to the internal model."""
-        method = ClientMethod(self.method)
         files = {"secretFile": self.secret_file, "privateKeyFile": self.private_key_file}
         wanted = {
             ClientMethod.BASIC: "secretFile",
             ClientMethod.POST: "secretFile",
             ClientMethod.PRIVATE_KEY_JWT: "privateKeyFile",
-        }.get(method, "")
+        }.get(self.method, "")
         for name, value in files.items():
             if name == wanted and not value:
-                at.field(name).error(f"required for method {self.method}")
+                at.field(name).error(f"required for method {self.method.value}")
             if name != wanted and value:
-                at.field(name).error(f"does not belong to method {self.method}")
+                at.field(name).error(f"does not belong to method {self.method.value}")
         file = files.get(wanted, "")
         return ClientAuthentication(
-            method=method,
+            method=self.method,
             client_id=self.id,
             file=at.field(wanted).existing_file(file) if file else None,
             key_id=self.key_id,
@@ -79,7 +76,7 @@ class OAuth2Introspection(Claims, frozen=True, kw_only=True):
                 "expected audiences or clientIDs: without either, a token that was given to any"
                 " client of the provider would be good here"
             )
-        if self.client.method == "TLSClientCertificate" and not self.http.client_cert_file:
+        if self.client.method is ClientMethod.TLS and not self.http.client_cert_file:
             at.field("http").field("clientCertFile").error("required for TLSClientCertificate")
         if not all(self.token_prefixes):
             at.field("tokenPrefixes").error("none may be empty")

@@ -19,8 +19,6 @@ from authsvc.decoding.structs import Duration, Place, Wire, readable, seconds
 Attribute = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.;-]*$")]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 ScopeName = Literal["Base", "OneLevel", "Subtree"]
-NestedName = Literal["None", "Recursive", "MatchingRuleInChain"]
-StatusName = Literal["ActiveDirectory", "PasswordPolicy", "NsAccountLock", "Kerberos", "Shadow"]
 
 _SCOPES = {
     "Base": internal.Scope.BASE,
@@ -165,7 +163,7 @@ class GroupSearch(Wire, frozen=True):
     member_attributes: tuple[Attribute, ...] | None = None
     member_value: Attribute | None = None
     name: Attribute | None = None
-    nested: NestedName | None = None
+    nested: internal.Nested | None = None
 
     def to_settings(self, preset: Preset | None, base_dn: str, at: Place) -> internal.GroupSearch:
         """Convert to the internal model."""
@@ -258,7 +256,7 @@ class LDAP(Wire, frozen=True):
     users: Users = Users()
     attributes: Attributes = Attributes()
     groups: Groups = Groups()
-    account_status: tuple[StatusName, ...] | None = None
+    account_status: tuple[internal.AccountStatus, ...] | None = None
     username_prefix: str = ""
     groups_prefix: str = ""
     deadline: Duration = "5s"
@@ -273,7 +271,7 @@ class LDAP(Wire, frozen=True):
             at.field("baseDN").error("required with a preset")
         status = preset.account_status if preset else frozenset()
         if self.account_status is not None:
-            status = frozenset(map(internal.AccountStatus, self.account_status))
+            status = frozenset(self.account_status)
         if not seconds(self.deadline):
             at.field("deadline").error("must be over 0s")
         return LDAPSettings(

@@ -43,7 +43,7 @@ class OIDC(Claims, frozen=True, kw_only=True):
     """A provider."""
 
     issuer: Issuer
-    token_type: Literal["Any", "AccessToken"] = "Any"  # noqa: S105  a kind, not a token
+    token_type: TokenType = TokenType.ANY
     signing_algorithms: tuple[Algorithm, ...] = ALGORITHMS
     clock_skew: Duration = "10s"
     refresh_interval: Duration = "5m"
@@ -66,7 +66,7 @@ class OIDC(Claims, frozen=True, kw_only=True):
             claim_rules=self.to_claim_rules(at),
             user_rules=self.to_user_rules(at),
             algorithms=self.signing_algorithms,
-            token_type=TokenType(self.token_type),
+            token_type=self.token_type,
             clock_skew=seconds(self.clock_skew),
             refresh_interval=seconds(self.refresh_interval),
             http=self.http.to_settings(at.field("http"), issuer.certificate_authority),

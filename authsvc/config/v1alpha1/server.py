@@ -51,7 +51,7 @@ class Probes(Wire, frozen=True):
 class Server(Wire, frozen=True):
     """The listener of the reviews."""
 
-    engine: Literal["Gunicorn", "Granian"] = "Gunicorn"
+    engine: Engine = Engine.GUNICORN
     bind: str = "127.0.0.1:8443"
     tls: TLS | None = None
     probes: Probes = Probes()
@@ -82,7 +82,7 @@ class Server(Wire, frozen=True):
             at.field("keepAlive").error(
                 "must be over 90s, the time the API server keeps an idle connection"
             )
-        if self.engine == "Granian" and self.tls and self.tls.allowed_client_names:
+        if self.engine is Engine.GRANIAN and self.tls and self.tls.allowed_client_names:
             at.field("tls").field("allowedClientNames").error(_NO_NAMES)
         return ServerSettings(
             bind=self.bind,
@@ -96,7 +96,7 @@ class Server(Wire, frozen=True):
             stop_timeout=seconds(self.stop_timeout),
             max_body=self.max_body_bytes,
             max_connections=self.max_connections,
-            engine=Engine(self.engine),
+            engine=self.engine,
         )
 
 
