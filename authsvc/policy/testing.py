@@ -40,8 +40,7 @@ from authsvc.policy import asking, cells
 from authsvc.policy.escapes import CellError
 from authsvc.policy.evaluation import Evaluator, Match
 from authsvc.policy.folder import Source, read_unchanged
-from authsvc.policy.model import Model
-from authsvc.policy.reader import read, read_text
+from authsvc.policy.reader import read_text
 from authsvc.policy.rows import Rows
 from authsvc.policy.snapshot import PolicySnapshot, compile_rows
 
@@ -122,17 +121,14 @@ def read_suite(text: str, file: str) -> Suite:
     return Suite(file, suite.rows, cases)
 
 
-def with_rows(folder: Path, model: Model | None, extra: str, name: str) -> PolicySnapshot:
-    """Load a policy, with the rows that a file of tests brings.
+def with_rows(policy: PolicySnapshot, folder: Path, suite: Suite) -> PolicySnapshot:
+    """Return the policy of a folder with the rows that a file of tests brings.
 
     Raises:
-        InvalidPolicyError: all faults of the policy, or of these rows.
+        InvalidPolicyError: all faults of these rows.
     """
-    rows = read(folder)
-    if extra:
-        texts = dict(read_unchanged(folder, _texts))
-        rows = read_text({**texts, f"rows of {name}": extra})
-    return compile_rows(rows, model)
+    texts = dict(read_unchanged(folder, _texts))
+    return compile_rows(read_text({**texts, f"rows of {suite.file}": suite.rows}), policy.model)
 
 
 def run(suite: Suite, evaluator: Evaluator, now: float) -> Iterator[Result]:

@@ -7,11 +7,11 @@ import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from authsvc.cli.policy.options import find, policy_argument, policy_options
+from authsvc.cli.policy.options import PolicySource, policy_argument, policy_options
 from authsvc.cli.policy.output import Progress, plural, style, width, wrap
 
 if TYPE_CHECKING:
@@ -55,14 +55,13 @@ class _Line(NamedTuple):
 @click.option("--cluster", is_flag=True, help="Ask kubectl for what the API server has.")
 @click.option("-o", "--output", type=click.Choice(["text", "json", "github"]), default="text")
 def check(
-    folder: Path | None,
-    model: Path | None,
-    config: Path | None,
+    source: PolicySource,
     *,
     strict: bool,
     ignore: tuple[str, ...],
+    resources: Path | None,
+    cluster: bool,
     output: str,
-    **source: Any,
 ) -> None:
     """Report what is wrong with a policy, and what is perhaps not meant, row by row.
 
@@ -77,8 +76,8 @@ def check(
 
     Exit status: 0 no error (with --strict: and no warning), 1 some.
     """
-    place, law = find(folder, model, config)
-    catalogue = _catalogue(**source)
+    place, law = source.find()
+    catalogue = _catalogue(resources, cluster=cluster)
     found = [line for line in _findings(place, law, catalogue) if line.kind not in ignore]
     show = {"text": _text, "json": _json, "github": _github}[output]
     for text in show(found):

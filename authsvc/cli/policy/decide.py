@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 from typing import BinaryIO
 
 import click
 
-from authsvc.cli.policy.options import load_policy, policy_options
+from authsvc.cli.policy.options import PolicySource, policy_options
 from authsvc.cli.policy.output import Progress
 
 
@@ -22,16 +21,14 @@ from authsvc.cli.policy.output import Progress
     show_default="stdin",
     help="SubjectAccessReviews, one JSON object a line: with a spec, or the spec itself.",
 )
-def decide(
-    folder: Path | None, model: Path | None, config: Path | None, requests: BinaryIO
-) -> None:
+def decide(source: PolicySource, requests: BinaryIO) -> None:
     """Print {allowed, denied, reason} for each request, in their order.
 
     Exit status: 0 all are decided, 1 a line is no review, or the policy has errors.
     """
     from authsvc.policy import requests as wire
 
-    evaluator = load_policy(folder, model, config).evaluator
+    evaluator = source.load().evaluator
     now = time.time()
     output = sys.stdout.buffer
     with Progress("deciding", beside=sys.stdout) as progress:

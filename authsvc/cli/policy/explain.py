@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from authsvc.cli.policy.options import (
+    PolicySource,
     check_names,
     hint_at_resource,
-    load_policy,
     parse_extra,
     parse_moment,
     policy_options,
@@ -39,9 +38,7 @@ if TYPE_CHECKING:
 @click.option("--all", "everything", is_flag=True, help="Show rows about other resources as well.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
 def explain(
-    folder: Path | None,
-    model: Path | None,
-    config: Path | None,
+    source: PolicySource,
     *,
     everything: bool,
     output: str,
@@ -65,7 +62,7 @@ def explain(
     user = asking.asker(words["username"], words["groups"], words["uid"], extra)
     request = request_of(user, words)
     now = parse_moment(words["at"]) if words["at"] else time.time()
-    snapshot = load_policy(folder, model, config)
+    snapshot = source.load()
     check_names(snapshot.rows, words["username"], words["groups"])
     told = explanation.explain(snapshot, request, now)
     if output == "json":

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.policy.options import load_rows, policy_argument, policy_options
+from authsvc.cli.policy.options import PolicySource, policy_argument, policy_options
 from authsvc.cli.policy.output import plural
 
 if TYPE_CHECKING:
@@ -22,9 +21,7 @@ if TYPE_CHECKING:
 @policy_options
 @policy_argument
 @click.option("--force", is_flag=True, help="Leave out what does not fit, with a comment on each.")
-def export_rbac(
-    folder: Path | None, model: Path | None, config: Path | None, *, force: bool
-) -> None:
+def export_rbac(source: PolicySource, *, force: bool) -> None:
     """Write the policy as Roles, ClusterRoles and their bindings, in YAML.
 
     RBAC has no deny, no times, no conditions, and of globs only *: such rows
@@ -36,7 +33,7 @@ def export_rbac(
     """
     from authsvc.policy.rbac.exporter import export_rbac as export
 
-    exported = export(load_rows(folder, model, config))
+    exported = export(source.rows())
     level = "warning" if force else "error"
     for misfit in exported.misfits:
         click.echo(f"{level}: {_message(misfit)}", err=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.policy.options import find, policy_argument, policy_options
+from authsvc.cli.policy.options import PolicySource, policy_argument, policy_options
 from authsvc.cli.policy.output import plural, style
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 where something would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; print what would change.")
 @click.option("--sort", is_flag=True, help="Sort rows, too, between comments and blank lines.")
-def format_(folder: Path | None, model: Path | None, config: Path | None, **options: bool) -> None:
+def format_(source: PolicySource, **options: bool) -> None:
     """Put the rows of each file in columns; comments and blank lines stay.
 
     Cells and their meaning stay as they are: files are written only where the
@@ -33,7 +33,7 @@ def format_(folder: Path | None, model: Path | None, config: Path | None, **opti
 
     Exit status: 0 all well (with --check: nothing to change), 1 not.
     """
-    place, _ = find(folder, model, config)
+    place, _ = source.find()
     changed = 0
     for path, old, new in _formatted(place, sort=options["sort"]):
         if old == new:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.policy.options import load_rows, policy_options
+from authsvc.cli.policy.options import PolicySource, policy_options
 from authsvc.cli.policy.output import Progress, style, width
 
 if TYPE_CHECKING:
@@ -23,9 +22,7 @@ if TYPE_CHECKING:
 @click.option("--all", "everything", is_flag=True, help="Show every resource of Kubernetes.")
 @click.option("-o", "--output", type=click.Choice(["text", "html", "svg"]), default="text")
 def matrix(
-    folder: Path | None,
-    model: Path | None,
-    config: Path | None,
+    source: PolicySource,
     columns: tuple[str, ...],
     *,
     everything: bool,
@@ -46,8 +43,9 @@ def matrix(
     from authsvc.policy.matrix import matrix as build
     from authsvc.policy.resources import Catalogue
 
-    rows = load_rows(folder, model, config)
-    holders = Holdings(rows).holders
+    rows = source.rows()
+    holdings = Holdings(rows)
+    holders = holdings.holders
     named: list[str] = []
     for column in columns:
         try:
@@ -61,7 +59,7 @@ def matrix(
     with Progress("filling the matrix"):
         built = build(
             rows,
-            named or Holdings(rows).roles,
+            named or holdings.roles,
             Catalogue.shipped(),
             time.time(),
             everything=everything,

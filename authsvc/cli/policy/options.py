@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,39 +19,103 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def policy_options(command: F) -> F:
-    """Add ``--policy FOLDER``, ``--model FILE`` and ``--config FILE``."""
-    for option in (
-        click.option(
-            "--config",
-            type=click.Path(path_type=Path, dir_okay=False),
-            help="Take folder and model from this configuration file.",
-        ),
-        click.option(
-            "--model",
-            type=click.Path(path_type=Path, dir_okay=False),
-            help="Another Casbin model than the shipped one.",
-        ),
-        click.option(
-            "--policy",
-            "folder",
-            type=click.Path(path_type=Path),
-            help="The policy: a folder, or one file.  [default: policy]",
-        ),
-    ):
-        command = option(command)
-    return command
+@dataclass(frozen=True, slots=True)
+class PolicySource:
+    """The policy that a command is about, as its options say it."""
+
+    folder: Path | None
+    model: Path | None
+    config: Path | None
+
+    def find(self) -> tuple[Path, Path | None]:
+        """Return the folder and the model that are meant.
+
+        Raises:
+            UsageError: the options contradict each other, or name none.
+            InvalidConfigurationError: the configuration file is not good.
+        """
+        if self.config is None:
+            return self.folder or Path("policy"), self.model
+        if self.folder is not None or self.model is not None:
+            raise click.UsageError("--config says which policy and model; name no others")
+        from authsvc.config import load
+
+        settings = load(self.config).authorization
+        if settings.policy_folder is None:
+            raise click.UsageError(f"{self.config} has no authorization.policy")
+        return settings.policy_folder, settings.model
+
+    def load(self) -> PolicySnapshot:
+        """Load it.
+
+        Raises:
+            InvalidPolicyError: every error of its files.
+        """
+        from authsvc.policy import load
+
+        folder, model = self.find()
+        if model is not None:
+            from authsvc import log
+
+            log.configure("error", "console")  # what a command has to say, it says itself
+        with Progress("reading the policy"):
+            return load(folder, model)
+
+    def rows(self) -> Rows:
+        """Load it for what looks at rows and asks no evaluator.
+
+        Raises:
+            InvalidPolicyError: every error of its files.
+        """
+        snapshot = self.load()
+        if not snapshot.model.is_shipped:
+            message = (
+                "this shows what the rows say; the model, not the shipped one, may say otherwise"
+            )
+            click.echo(f"warning: {message}", err=True)
+        return snapshot.rows
+
+
+def policy_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--policy FOLDER``, ``--model FILE`` and ``--config FILE``, as one ``source``."""
+
+    @click.option(
+        "--policy",
+        "folder",
+        type=click.Path(path_type=Path),
+        help="The policy: a folder, or one file.  [default: policy]",
+    )
+    @click.option(
+        "--model",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Another Casbin model than the shipped one.",
+    )
+    @click.option(
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Take folder and model from this configuration file.",
+    )
+    @wraps(command)
+    def taking(
+        folder: Path | None, model: Path | None, config: Path | None, **options: Any
+    ) -> None:
+        command(source=PolicySource(folder, model, config), **options)
+
+    return taking
 
 
 def policy_argument(command: Callable[..., None]) -> Callable[..., None]:
-    """Take ``FOLDER`` as an argument as well: for commands that are about a policy and no more."""
+    """Take ``FOLDER`` as an argument as well: for commands that are about a policy and no more.
+
+    Below ``policy_options``, whose ``source`` it adds to.
+    """
 
     @click.argument("argument", metavar="[FOLDER]", required=False, type=click.Path(path_type=Path))
     @wraps(command)
-    def taking(argument: Path | None, folder: Path | None, **options: Any) -> None:
-        if argument is not None and folder is not None:
+    def taking(argument: Path | None, source: PolicySource, **options: Any) -> None:
+        if argument is not None and source.folder is not None:
             raise click.UsageError("FOLDER and --policy are two answers to one question")
-        command(folder=folder if argument is None else argument, **options)
+        command(source=source if argument is None else replace(source, folder=argument), **options)
 
     return taking
 
@@ -150,50 +215,3 @@ def parse_moment(text: str) -> float:
     if seconds is None:
         raise click.UsageError("the time is empty")
     return seconds
-
-
-def find(folder: Path | None, model: Path | None, config: Path | None) -> tuple[Path, Path | None]:
-    """Return the folder and the model that the options mean.
-
-    Raises:
-        UsageError: they contradict each other, or name none.
-        InvalidConfigurationError: the configuration file is not good.
-    """
-    if config is None:
-        return folder or Path("policy"), model
-    if folder is not None or model is not None:
-        raise click.UsageError("--config says which policy and model; name no others")
-    from authsvc.config import load
-
-    settings = load(config).authorization
-    if settings.policy_folder is None:
-        raise click.UsageError(f"{config} has no authorization.policy")
-    return settings.policy_folder, settings.model
-
-
-def load_policy(folder: Path | None, model: Path | None, config: Path | None) -> PolicySnapshot:
-    """Load the policy that the options mean.
-
-    Raises:
-        InvalidPolicyError: every error of its files.
-    """
-    from authsvc import log
-    from authsvc.policy import load
-
-    log.configure("error", "console")  # what a command has to say, it says itself
-    place = find(folder, model, config)
-    with Progress("reading the policy"):
-        return load(*place)
-
-
-def load_rows(folder: Path | None, model: Path | None, config: Path | None) -> Rows:
-    """Load the policy that the options mean, for what looks at rows and asks no evaluator.
-
-    Raises:
-        InvalidPolicyError: every error of its files.
-    """
-    snapshot = load_policy(folder, model, config)
-    if not snapshot.model.is_shipped:
-        message = "this shows what the rows say; the model, not the shipped one, may say otherwise"
-        click.echo(f"warning: {message}", err=True)
-    return snapshot.rows

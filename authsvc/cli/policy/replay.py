@@ -6,12 +6,11 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from authsvc.cli.policy.options import load_policy, policy_options
+from authsvc.cli.policy.options import PolicySource, policy_options
 from authsvc.cli.policy.output import Progress, plural, refusing, style, width, wrap
 
 if TYPE_CHECKING:
@@ -22,9 +21,7 @@ if TYPE_CHECKING:
 @policy_options
 @click.argument("log", type=click.File("rb"))
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
-def replay(
-    folder: Path | None, model: Path | None, config: Path | None, log: BinaryIO, output: str
-) -> None:
+def replay(source: PolicySource, log: BinaryIO, output: str) -> None:
     """Tell which decisions of a decision log would have been others under this policy.
 
     LOG is what the service writes (- is stdin). Each review is decided as of
@@ -38,7 +35,7 @@ def replay(
     counts: Counter[str] = Counter()
     changed: dict[tuple[str, ...], tuple[int, Replayed]] = {}
     with refusing():
-        evaluator = load_policy(folder, model, config).evaluator
+        evaluator = source.load().evaluator
         with Progress("asking again") as progress:
             for one in replaying.replay(log, evaluator, time.time()):
                 progress.step()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from authsvc.cli.policy.options import find, policy_options
+from authsvc.cli.policy.options import PolicySource, policy_options
 from authsvc.cli.policy.output import Progress, plural, style, width, wrap
 
 if TYPE_CHECKING:
@@ -29,10 +29,13 @@ if TYPE_CHECKING:
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write this file.")
 @click.option("-v", "--verbose", is_flag=True, help="Print what went well, too.")
 def test(
-    folder: Path | None,
-    model: Path | None,
-    config: Path | None,
-    **options: object,
+    source: PolicySource,
+    files: Sequence[TextIO],
+    *,
+    coverage: bool,
+    min_coverage: int,
+    junit: Path | None,
+    verbose: bool,
 ) -> None:
     """Ask a policy the questions in FILES (YAML), and compare its answers.
 
@@ -54,32 +57,18 @@ def test(
 
     Exit status: 0 all as expected, 1 something not, 2 wrong usage.
     """
-    _run(*find(folder, model, config), **options)  # type: ignore[arg-type]  # click's own types
-
-
-def _run(
-    place: Path,
-    law: Path | None,
-    *,
-    files: Sequence[TextIO],
-    coverage: bool,
-    min_coverage: int,
-    junit: Path | None,
-    verbose: bool,
-) -> None:
-    from authsvc.policy import Model, testing
     from authsvc.policy import junit as xml
+    from authsvc.policy import testing
 
     suites = [testing.read_suite(file.read(), file.name) for file in files]
     results: dict[str, list[Result]] = {}
-    rows: Rows | None = None
     missed: set[str] | None = None
     doubts: list[str] = []
+    policy = source.load()
+    folder, _ = source.find()
     with Progress("testing the policy") as progress:
         for suite in suites:
-            snapshot = testing.with_rows(
-                place, Model.read(law) if law else None, suite.rows, suite.file
-            )
+            snapshot = testing.with_rows(policy, folder, suite) if suite.rows else policy
             rows = snapshot.rows
             doubts += _doubts(suite, rows)
             found = results.setdefault(suite.file, [])
@@ -96,7 +85,7 @@ def _run(
     if junit is not None:
         junit.write_bytes(xml.render(results))
     ok = not any(result.failure for listed in results.values() for result in listed)
-    covered = _summary(results, place, sorted(missed or (), key=_order), coverage=coverage)
+    covered = _summary(results, policy.rows, sorted(missed or (), key=_order), coverage=coverage)
     raise SystemExit(0 if ok and covered >= min_coverage else 1)
 
 
@@ -125,12 +114,9 @@ def _lines(file: str, results: Sequence[Result], *, verbose: bool) -> Iterator[s
 
 
 def _summary(
-    results: dict[str, list[Result]], place: Path, missed: Sequence[str], *, coverage: bool
+    results: dict[str, list[Result]], rows: Rows, missed: Sequence[str], *, coverage: bool
 ) -> float:
     """Print the counts; return the share of rows that were come to, in per cent."""
-    from authsvc.policy import read
-
-    rows = read(place)
     total = len(rows.rules) + len(rows.grants)
     share = 100 * (total - len(missed)) / total if total else 100.0
     every = [result for listed in results.values() for result in listed]

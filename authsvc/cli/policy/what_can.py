@@ -7,12 +7,11 @@ import io
 import json
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from authsvc.cli.policy.options import check_names, load_rows, policy_options
+from authsvc.cli.policy.options import PolicySource, check_names, policy_options
 from authsvc.cli.policy.output import style, table
 
 if TYPE_CHECKING:
@@ -25,9 +24,7 @@ if TYPE_CHECKING:
 @click.option("--as-group", "groups", multiple=True, help="A group that the user is in.")
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml", "csv"]), default="text")
 def what_can(
-    folder: Path | None,
-    model: Path | None,
-    config: Path | None,
+    source: PolicySource,
     subject: str,
     groups: tuple[str, ...],
     output: str,
@@ -44,16 +41,17 @@ def what_can(
     from authsvc.policy.asking import QuestionError
     from authsvc.policy.holdings import Holdings
 
-    rows = load_rows(folder, model, config)
+    rows = source.rows()
+    holders = Holdings(rows).holders
     try:
         subjects = queries.subjects_for(subject, groups)
     except QuestionError:
-        raise click.UsageError(hints.no_subject(subject, Holdings(rows).holders)) from None
+        raise click.UsageError(hints.no_subject(subject, holders)) from None
     check_names(rows, "", groups)
     found = queries.what_can(rows, subjects, time.time())
     for line in {"text": _text, "json": _json, "yaml": _yaml, "csv": _csv}[output](found):
         click.echo(line)
-    if not found and subjects[0] not in (holders := Holdings(rows).holders):
+    if not found and subjects[0] not in holders:
         about = "" if groups else "; what somebody's groups may, --as-group adds"
         click.echo(f"hint: {hints.no_row(subject, holders)}{about}", err=True)
     raise SystemExit(0 if any(not one.line.deny for one in found) else 1)

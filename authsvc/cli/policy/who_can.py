@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from authsvc.cli.policy.options import (
+    PolicySource,
     hint_at_resource,
-    load_policy,
     policy_options,
     question_options,
     request_of,
@@ -27,9 +26,7 @@ if TYPE_CHECKING:
 @policy_options
 @question_options
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
-def who_can(
-    folder: Path | None, model: Path | None, config: Path | None, output: str, **words: str
-) -> None:
+def who_can(source: PolicySource, output: str, **words: str) -> None:
     """List who may VERB WHAT: every user, group and service account of the policy.
 
     WHAT is resource[.group][/subresource] or /path. Without -n it is
@@ -42,7 +39,7 @@ def who_can(
     from authsvc.policy import queries
 
     request = request_of(UserInfo("*"), words)
-    snapshot = load_policy(folder, model, config)
+    snapshot = source.load()
     with Progress("asking for each subject") as progress:
         found = queries.who_can(snapshot, request, time.time(), progress.step)
     for line in _json(found) if output == "json" else _text(found):
