@@ -29,7 +29,9 @@ ANY: Final = 0
 SOME: Final = 1
 """Any value but the empty one."""
 
-_PREFIXES: Final = ("user", "group", "serviceaccount", "role")
+PREFIXES: Final = ("user", "group", "serviceaccount", "role")
+"""What a subject begins with, before its colon."""
+
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)")
 
 
@@ -75,7 +77,7 @@ def _subject(option: str) -> str:
     if option == "user:*":
         return EVERY_USER
     prefix, colon, name = option.partition(":")
-    if not colon or prefix not in _PREFIXES:
+    if not colon or prefix not in PREFIXES:
         raise CellError(_unknown_subject(option))
     if not name:
         raise CellError(f"names nobody: {option!r}")
@@ -94,7 +96,7 @@ def _unknown_subject(option: str) -> str:
     if option == "*":
         return "cannot be '*'; 'user:*' is every user"
     prefix = option.partition(":")[0]
-    near = get_close_matches(prefix.lower(), _PREFIXES, 1)
+    near = get_close_matches(prefix.lower(), PREFIXES, 1)
     hint = f"; did you mean {near[0]}:?" if near else ""
     return f"must begin with user:, group:, serviceaccount: or role:, not {option[:80]!r}{hint}"
 
@@ -106,16 +108,6 @@ def show_subject(subject: str) -> str:
     if subject.startswith(SERVICE_ACCOUNT_USER) and subject.count(":") == 4:
         return "serviceaccount:" + subject.removeprefix(SERVICE_ACCOUNT_USER)
     return subject
-
-
-def parse_where(cell: str) -> globs.Pattern:
-    """Read namespaces. The pattern is asked with "" for what is cluster-scoped or everywhere."""
-    return globs.parse(cell)
-
-
-def parse_which(cell: str) -> globs.Pattern:
-    """Read object names. The pattern is asked with "" for a request without a name."""
-    return globs.parse(cell)
 
 
 def parse_what(cell: str) -> What:

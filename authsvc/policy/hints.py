@@ -10,12 +10,18 @@ from difflib import get_close_matches
 
 from authsvc.interfaces import Attributes
 from authsvc.policy.asking import show_resource
-from authsvc.policy.cells import EVERY_USER, SERVICE_ACCOUNT_USER, Paths, Resource, show_subject
+from authsvc.policy.cells import (
+    EVERY_USER,
+    PREFIXES,
+    SERVICE_ACCOUNT_USER,
+    Paths,
+    Resource,
+    show_subject,
+)
 from authsvc.policy.resources import Catalogue, known, name_of
 from authsvc.policy.rows import Rows
 
 _FORMS = "user:NAME, group:NAME, serviceaccount:NAMESPACE:NAME or role:NAME"
-_PREFIXES = ("user", "group", "serviceaccount", "role")
 
 
 class Resources:
@@ -64,7 +70,7 @@ def _prefixed(text: str, holders: Collection[str]) -> list[str]:
     prefix, colon, name = text.partition(":")
     if not colon:
         return [f"user:{text}"]
-    near = get_close_matches(prefix.lower(), _PREFIXES, 1)
+    near = get_close_matches(prefix.lower(), PREFIXES, 1)
     return [f"{near[0]}:{name}"] if near and name and near[0] != prefix else []
 
 

@@ -16,7 +16,6 @@ from authsvc.policy.conditions import holds, parse_when
 
 _CACHED: Final = 1 << 14
 
-_parse_who = lru_cache(_CACHED)(cells.parse_who)
 _parse_what = lru_cache(_CACHED)(cells.parse_what)
 _parse_may = lru_cache(_CACHED)(cells.parse_may)
 _parse_when = lru_cache(_CACHED)(parse_when)
@@ -39,11 +38,6 @@ def namespace_of(attributes: Attributes) -> str:
 def name_of(attributes: Attributes) -> str:
     """Return the object's name that is asked for: a path has none."""
     return attributes.name if attributes.resource_request else ""
-
-
-def who_matches(subject: str, who: str) -> bool:
-    """Whether a canonical subject is one of those of the cell."""
-    return subject in _parse_who(who)
 
 
 def pattern_matches(text: str, cell: str) -> bool:

@@ -10,12 +10,9 @@ from authsvc.policy import spaces
 from authsvc.policy.atoms import Atom, Source, atoms_of
 from authsvc.policy.cells import Resource, show_subject
 from authsvc.policy.holdings import Holdings
-from authsvc.policy.resources import HTTP_VERBS, Catalogue, Known, covers, known
+from authsvc.policy.resources import HTTP_VERBS, VERBS, Catalogue, Known, covers, known
 from authsvc.policy.rows import Rows
 from authsvc.policy.wording import show_target
-
-VERBS: Final = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
-"""The verbs that nearly every resource has, in the order in which they are shown."""
 
 PATHS: Final = "paths"
 """The group of what is no resource."""

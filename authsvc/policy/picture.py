@@ -11,7 +11,8 @@ from html import escape
 from itertools import groupby
 from typing import Final
 
-from authsvc.policy.matrix import PATHS, VERBS, Hold, Item, Mark, Matrix, show_column
+from authsvc.policy.matrix import PATHS, Hold, Item, Mark, Matrix, show_column
+from authsvc.policy.resources import VERBS
 
 _ROW: Final = 22
 _CELL: Final = 13

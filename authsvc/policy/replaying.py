@@ -18,8 +18,6 @@ from authsvc.errors import InvalidReviewError
 from authsvc.interfaces import Attributes, Decision, Effect
 from authsvc.policy.evaluation import Evaluator
 
-_EFFECTS = {effect.value: effect for effect in Effect}
-
 
 class _Record(msgspec.Struct):
     kind: str = ""
@@ -74,8 +72,11 @@ def _replay_one(record: _Record, number: int, evaluator: Evaluator, now: float) 
     place = f"line {number}"
     if record.spec is None:
         raise InvalidReviewError(place, "has no spec")
-    if record.effect not in _EFFECTS:
-        raise InvalidReviewError(place, f"has no effect that is known: {record.effect!r}")
+    try:
+        effect = Effect(record.effect)
+    except ValueError:
+        message = f"has no effect that is known: {record.effect!r}"
+        raise InvalidReviewError(place, message) from None
     try:
         moment = datetime.fromisoformat(record.time).timestamp() if record.time else now
         request = authorization.attributes_of(record.spec)
@@ -83,5 +84,5 @@ def _replay_one(record: _Record, number: int, evaluator: Evaluator, now: float) 
         raise InvalidReviewError(place, f"has no time that is known: {record.time!r}") from None
     except InvalidReviewError as error:
         raise InvalidReviewError(f"{place}: {error.path}", error.message) from None
-    before = Decision(_EFFECTS[record.effect], record.reason)
+    before = Decision(effect, record.reason)
     return Replayed(number, record.time, request, before, evaluator.decide(request, moment))

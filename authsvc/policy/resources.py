@@ -17,6 +17,9 @@ from authsvc.errors import ConfigError, InvalidConfigurationError
 from authsvc.policy import lines
 from authsvc.policy.cells import ANY, Resource
 
+VERBS: Final = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+"""The verbs that nearly every resource has, in the order in which they are shown."""
+
 HTTP_VERBS: Final = frozenset({"get", "post", "put", "patch", "delete", "head", "options"})
 """The verbs of requests for a path: the method, in lower case."""
 

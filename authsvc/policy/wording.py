@@ -12,8 +12,7 @@ from authsvc.policy.cells import SOME, Resource
 from authsvc.policy.conditions import Condition
 from authsvc.policy.escapes import escape
 from authsvc.policy.holdings import ALWAYS, Span
-
-_VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+from authsvc.policy.resources import VERBS
 
 
 class Line(NamedTuple):
@@ -82,7 +81,7 @@ def _ordered(values: Iterable[str]) -> list[str]:
     every = list(values)
     if "*" in every:
         return ["*"]
-    return sorted(every, key=lambda value: (_VERBS.index(value) if value in _VERBS else 9, value))
+    return sorted(every, key=lambda value: (VERBS.index(value) if value in VERBS else 9, value))
 
 
 def show_target(target: Resource | spaces.Space) -> str:

@@ -13,15 +13,13 @@ import click
 
 from authsvc.cli.policy.options import PolicySource, policy_argument, policy_options
 from authsvc.cli.policy.output import Progress, plural, style, width, wrap
+from authsvc.policy.lint.finding import Kind
 
 if TYPE_CHECKING:
     from authsvc.errors import InvalidPolicyError
     from authsvc.policy.resources import Catalogue
 
-_KINDS = (
-    *("duplicate", "shadowed", "unreachable", "redundant-grant", "expired", "unknown-resource"),
-    *("unfit-verb", "never-matches", "unbound-role", "escalation"),
-)
+_KINDS = [kind.value for kind in Kind]
 
 
 class _Line(NamedTuple):

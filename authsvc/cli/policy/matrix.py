@@ -74,13 +74,8 @@ def matrix(
             click.echo(line)
 
 
-_LETTERS = dict(
-    zip(
-        ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"),
-        "glwcupdD",
-        strict=True,
-    )
-)
+_LETTERS = "glwcupdD"
+"""Of resources.VERBS, each."""
 _COLOURS = {"g": "green", "l": "green", "w": "green", "d": "red", "D": "red", "+": "magenta"}
 _CELL = 11
 
@@ -130,10 +125,11 @@ def _line(item: Item, start: int, end: int, names: int) -> str:
 
 def _cell(marks: Sequence[Mark]) -> str:
     from authsvc.policy.matrix import Hold
+    from authsvc.policy.resources import VERBS
 
     held = {mark.verb: mark.hold for mark in marks}
-    others = [hold for verb, hold in held.items() if verb not in _LETTERS]
-    letters = [(letter, held.get(verb)) for verb, letter in _LETTERS.items()]
+    others = [hold for verb, hold in held.items() if verb not in VERBS]
+    letters = [(letter, held.get(verb)) for verb, letter in zip(VERBS, _LETTERS, strict=True)]
     strongest = [
         hold for hold in (Hold.ALL, Hold.SOME, Hold.DENIED, Hold.PART_DENIED) if hold in others
     ]

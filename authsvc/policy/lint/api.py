@@ -8,7 +8,7 @@ from typing import Final
 
 from authsvc.policy import globs
 from authsvc.policy.cells import ANY, Paths, Resource
-from authsvc.policy.lint.finding import Finding, Inspected, warning
+from authsvc.policy.lint.finding import Finding, Inspected, Kind, warning
 from authsvc.policy.resources import HTTP_VERBS, Catalogue, Known, name_of
 from authsvc.policy.rows import Action, Rules
 from authsvc.policy.wording import show_target
@@ -16,7 +16,7 @@ from authsvc.policy.wording import show_target
 _NAMELESS: Final = frozenset({"create", "deletecollection"})
 """Verbs of requests that name no object, where they are not for a subresource."""
 
-_Said = tuple[str, str, str]
+_Said = tuple[Kind, str, str]
 
 
 def misfits(inspected: Inspected) -> Iterator[Finding]:
@@ -49,7 +49,7 @@ def _path_verbs(action: Action) -> Iterator[_Said]:
         near = {"list": "get", "watch": "get", "create": "post", "update": "put"}.get(verb)
         near = near or next(iter(get_close_matches(verb.lower(), HTTP_VERBS, 1)), None)
         help_ = f"did you mean {near}?" if near else f"there are {', '.join(sorted(HTTP_VERBS))}"
-        yield "unfit-verb", f"a path is never asked for with the verb {verb}", help_
+        yield Kind.UNFIT_VERB, f"a path is never asked for with the verb {verb}", help_
 
 
 def _unknown(target: Resource, catalogue: Catalogue) -> Iterator[_Said]:
@@ -59,7 +59,7 @@ def _unknown(target: Resource, catalogue: Catalogue) -> Iterator[_Said]:
         if isinstance(group, str) and catalogue.judges(group) and group not in catalogue.groups:
             near = get_close_matches(group, catalogue.groups, 1)
             help_ = f"did you mean *.{near[0]}?" if near else ""
-            yield "unknown-resource", f"no API has the group {group}", help_
+            yield Kind.UNKNOWN_RESOURCE, f"no API has the group {group}", help_
         return
     sub = subresource if isinstance(subresource, str) else ""
     suggestion = catalogue.suggest(resource, group if isinstance(group, str) else "", sub)
@@ -68,9 +68,9 @@ def _unknown(target: Resource, catalogue: Catalogue) -> Iterator[_Said]:
         near = get_close_matches(group, catalogue.groups, 1, 0.9)
         if near and near[0] != group:
             fixed = name_of(resource, near[0], sub)
-            yield "unknown-resource", f"no API is known to have {name}", f"did you mean {fixed}?"
+            yield Kind.UNKNOWN_RESOURCE, f"no API is known to have {name}", f"did you mean {fixed}?"
     elif isinstance(group, str) or catalogue.complete:
-        yield "unknown-resource", f"no API has {name}", help_
+        yield Kind.UNKNOWN_RESOURCE, f"no API has {name}", help_
 
 
 def _is_open(target: Resource, catalogue: Catalogue) -> bool:
@@ -100,7 +100,7 @@ def _unfit_resource(
     if strange and not has & verbs and not any(map(_is_impersonation, verbs)):
         name = show_target(target)
         message = f"{name} is never asked for with {' or '.join(strange)}"
-        yield "unfit-verb", message, f"it has {', '.join(sorted(has))}"
+        yield Kind.UNFIT_VERB, message, f"it has {', '.join(sorted(has))}"
 
 
 def _unfit_verbs(
@@ -113,13 +113,13 @@ def _unfit_verbs(
         if _is_impersonation(verb) or (verb in catalogue.verbs and is_open):
             continue
         if meant := _slip(verb, catalogue):
-            yield "unfit-verb", f"no verb is known as {verb}", f"did you mean {meant}?"
+            yield Kind.UNFIT_VERB, f"no verb is known as {verb}", f"did you mean {meant}?"
         elif not is_open and all(found.values()):
             strange.append(verb)
     # Where none fits, that was said of each resource.
     if strange and (len(found) > 1 or has & (action.verbs or frozenset())):
         message = f"nothing in {action.what} is asked for with {' or '.join(strange)}"
-        yield "unfit-verb", message, f"there are {', '.join(sorted(has))}"
+        yield Kind.UNFIT_VERB, message, f"there are {', '.join(sorted(has))}"
 
 
 class _Scope:
@@ -151,8 +151,8 @@ class _Scope:
         if self._cluster_scoped and not globs.matches(rules.where[row], ""):
             where = globs.written(rules.where[row])
             message = f"{self._what} is cluster-scoped, so it is never asked for in {where}"
-            yield "never-matches", message, "write * for where"
+            yield Kind.NEVER_MATCHES, message, "write * for where"
         if self._nameless and not globs.matches(rules.which[row], ""):
             which = globs.written(rules.which[row])
             message = f"{self._may} names no object, so it never is for {which}"
-            yield "never-matches", message, "write * for which"
+            yield Kind.NEVER_MATCHES, message, "write * for which"

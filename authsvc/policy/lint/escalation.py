@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from authsvc.policy.atoms import Cover, row_atoms
 from authsvc.policy.cells import ANY, Paths, Resource, show_subject
-from authsvc.policy.lint.finding import Finding, Inspected, note
+from authsvc.policy.lint.finding import Finding, Inspected, Kind, note
 from authsvc.policy.resources import Known, covers, known
 from authsvc.policy.rows import Action
 
@@ -69,7 +69,7 @@ def escalations(inspected: Inspected) -> Iterator[Finding]:
             said.setdefault(row, []).append(show_subject(subject))
     for row, subjects in said.items():
         words = ", ".join(powers[rules.action[row]])
-        yield note(rules[row], "escalation", f"lets {_names(subjects)} {words}")
+        yield note(rules[row], Kind.ESCALATION, f"lets {_names(subjects)} {words}")
 
 
 def _rows_of(inspected: Inspected, subject: str, strong: set[int]) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import NamedTuple
 
 from authsvc.policy.holdings import Holdings
@@ -17,13 +17,28 @@ class Severity(Enum):
     NOTE = "note"
 
 
+class Kind(StrEnum):
+    """What sort of thing is found: the name by which it can be ignored."""
+
+    DUPLICATE = "duplicate"
+    SHADOWED = "shadowed"
+    UNREACHABLE = "unreachable"
+    REDUNDANT_GRANT = "redundant-grant"
+    EXPIRED = "expired"
+    UNKNOWN_RESOURCE = "unknown-resource"
+    UNFIT_VERB = "unfit-verb"
+    NEVER_MATCHES = "never-matches"
+    UNBOUND_ROLE = "unbound-role"
+    ESCALATION = "escalation"
+
+
 class Finding(NamedTuple):
-    """One thing about one row. ``kind`` is its fixed name; ``help`` may be empty."""
+    """One thing about one row; ``help`` may be empty."""
 
     file: str
     line: int
     severity: Severity
-    kind: str
+    kind: Kind
     message: str
     help: str = ""
 
@@ -37,11 +52,11 @@ class Inspected(NamedTuple):
     now: float
 
 
-def warning(row: Rule | Grant, kind: str, message: str, help: str = "") -> Finding:  # noqa: A002  its name
+def warning(row: Rule | Grant, kind: Kind, message: str, help: str = "") -> Finding:  # noqa: A002  its name
     """Make a warning about a row."""
     return Finding(row.file, row.line, Severity.WARNING, kind, message, help)
 
 
-def note(row: Rule | Grant, kind: str, message: str, help: str = "") -> Finding:  # noqa: A002  its name
+def note(row: Rule | Grant, kind: Kind, message: str, help: str = "") -> Finding:  # noqa: A002  its name
     """Make a note about a row."""
     return Finding(row.file, row.line, Severity.NOTE, kind, message, help)

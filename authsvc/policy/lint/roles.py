@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from authsvc.policy.lint.finding import Finding, Inspected, note
+from authsvc.policy.lint.finding import Finding, Inspected, Kind, note
 
 
 def unbound_roles(inspected: Inspected) -> Iterator[Finding]:
@@ -18,7 +18,7 @@ def unbound_roles(inspected: Inspected) -> Iterator[Finding]:
                 if role in holdings.rules
                 else inspected.rows.grants[holdings.grants[role][0]]
             )
-            yield note(row, "unbound-role", f"nobody has {role}")
+            yield note(row, Kind.UNBOUND_ROLE, f"nobody has {role}")
 
 
 def _granted_subjects(inspected: Inspected) -> Iterator[str]:

@@ -10,7 +10,7 @@ from authsvc.policy import cells, spaces
 from authsvc.policy.atoms import Atom, Cover, row_atoms, wider
 from authsvc.policy.cells import Resource
 from authsvc.policy.holdings import ALWAYS
-from authsvc.policy.lint.finding import Finding, Inspected, warning
+from authsvc.policy.lint.finding import Finding, Inspected, Kind, warning
 from authsvc.policy.rows import Rows
 from authsvc.policy.spaces import Space
 
@@ -24,7 +24,7 @@ def redundant_rules(inspected: Inspected) -> Iterator[Finding]:
     """Find rules that another rule of each of their holders makes pointless."""
     rules = inspected.rows.rules
     # Of a rule for several holders, one row has to make it pointless for all.
-    makers: dict[int, set[tuple[str, int]] | None] = {}
+    makers: dict[int, set[tuple[Kind, int]] | None] = {}
     for rows in inspected.holdings.rules.values():
         if len(rows) == 1:
             makers[rows[0]] = None
@@ -37,7 +37,7 @@ def redundant_rules(inspected: Inspected) -> Iterator[Finding]:
         pointless = [
             (kind, other)
             for kind, other in makers[row] or ()
-            if other < row or ("duplicate", row) not in (makers[other] or ())
+            if other < row or (Kind.DUPLICATE, row) not in (makers[other] or ())
         ]
         if not pointless:
             continue
@@ -45,16 +45,16 @@ def redundant_rules(inspected: Inspected) -> Iterator[Finding]:
         yield warning(rules[row], kind, _SAID[kind].format(rules[other].place), _HELP[kind])
 
 
-_ORDER: Final = ("unreachable", "duplicate", "shadowed")
+_ORDER: Final = (Kind.UNREACHABLE, Kind.DUPLICATE, Kind.SHADOWED)
 _SAID: Final = {
-    "unreachable": "never allows anything: {} denies all of it",
-    "duplicate": "says the same as {}",
-    "shadowed": "adds nothing to {}, which says all of it",
+    Kind.UNREACHABLE: "never allows anything: {} denies all of it",
+    Kind.DUPLICATE: "says the same as {}",
+    Kind.SHADOWED: "adds nothing to {}, which says all of it",
 }
 _HELP: Final = {
-    "unreachable": "delete the row, or let the deny reach less",
-    "duplicate": "delete one of them",
-    "shadowed": "delete the row",
+    Kind.UNREACHABLE: "delete the row, or let the deny reach less",
+    Kind.DUPLICATE: "delete one of them",
+    Kind.SHADOWED: "delete the row",
 }
 
 
@@ -70,18 +70,18 @@ class _Rules:
             for atom in atoms:
                 self._filed.setdefault(_key(atom), {})[row] = None
 
-    def pointless(self) -> Iterator[tuple[int, set[tuple[str, int]]]]:
+    def pointless(self) -> Iterator[tuple[int, set[tuple[Kind, int]]]]:
         """Yield each rule with the rules that make it pointless, and how."""
         for row, atoms in self._atoms.items():
             found = set()
             for other in self._candidates(row, atoms[0], deny=atoms[0].deny):
                 if self._says(other, row):
                     same = self._says(row, other)
-                    found.add(("duplicate" if same else "shadowed", other))
+                    found.add((Kind.DUPLICATE if same else Kind.SHADOWED, other))
             if not atoms[0].deny:
                 for other in self._candidates(row, atoms[0], deny=True):
                     if all(self._covers[other].covers(atom, by_deny=True) for atom in atoms):
-                        found.add(("unreachable", other))
+                        found.add((Kind.UNREACHABLE, other))
             yield row, found
 
     def _says(self, one: int, other: int) -> bool:
@@ -134,8 +134,7 @@ def redundant_grants(inspected: Inspected) -> Iterator[Finding]:
     """Find grants of a role that the same holder has there anyway, by another row."""
     grants = inspected.rows.grants
     found: dict[int, set[int] | None] = {}
-    for holder, rows in inspected.holdings.grants.items():
-        del holder
+    for rows in inspected.holdings.grants.values():
         by_role: dict[str, list[int]] = {}
         for row in rows:
             for role in cells.parse_role(grants.role[row]):
@@ -153,7 +152,7 @@ def redundant_grants(inspected: Inspected) -> Iterator[Finding]:
         other = min(found[row] or ())
         yield warning(
             grants[row],
-            "redundant-grant",
+            Kind.REDUNDANT_GRANT,
             f"gives nothing that {grants[other].place} does not give",
             "delete the row",
         )

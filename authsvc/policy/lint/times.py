@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from authsvc.policy.lint.finding import Finding, Inspected, warning
+from authsvc.policy.lint.finding import Finding, Inspected, Kind, warning
 
 
 def expired_grants(inspected: Inspected) -> Iterator[Finding]:
@@ -13,4 +13,4 @@ def expired_grants(inspected: Inspected) -> Iterator[Finding]:
         if period.end is not None and period.end <= inspected.now:
             grant = inspected.rows.grants[row]
             message = f"{grant.role} for {grant.who} ended at {period.until}"
-            yield warning(grant, "expired", message, "delete the row")
+            yield warning(grant, Kind.EXPIRED, message, "delete the row")
