@@ -53,7 +53,7 @@ from authsvc.policy import PolicySnapshot, load
 from authsvc.reloading import Reloading
 from authsvc.store.opening import attempt_counter, open_store
 from authsvc.store.protocol import Store
-from authsvc.wholeness import whole
+from authsvc.truncation import refuse_truncated
 
 if TYPE_CHECKING:
     from authsvc.authn.provider import ProviderAuthenticator
@@ -279,7 +279,7 @@ def _authorizer(
     model = settings.model
     policy: Reloading[PolicySnapshot] = Reloading(
         "policy",
-        whole(lambda: load(folder, model, after=policy.last_good), folder),
+        refuse_truncated(lambda: load(folder, model, after=policy.last_good), folder),
         [folder] if model is None else [folder, model],
         measure=_count_rows,
     )

@@ -22,7 +22,7 @@ from authsvc.authn.passwords_settings import StaticPasswordsSettings
 from authsvc.authn.tables import Row, Table, parse_groups, read_table
 from authsvc.interfaces import UserInfo
 from authsvc.reloading import Reloading
-from authsvc.wholeness import whole
+from authsvc.truncation import refuse_truncated
 
 # OWASP's second choice for scrypt: 32 MiB, which a small pod can spare for a login.
 _LOG_COST, _BLOCK, _PARALLEL = 15, 8, 3
@@ -68,7 +68,7 @@ class StaticPasswordAuthenticator:
     ) -> None:
         file = settings.file
         self.table: Reloading[PasswordTable] = Reloading(
-            f"authenticator/{name}", whole(lambda: read(file), file), [file]
+            f"authenticator/{name}", refuse_truncated(lambda: read(file), file), [file]
         )
         self._attempts = attempts
         self._name = name

@@ -16,7 +16,7 @@ from authsvc.authn.static_settings import StaticTokensSettings
 from authsvc.authn.tables import Row, Table, parse_groups, read_table
 from authsvc.interfaces import Identity, UserInfo
 from authsvc.reloading import Reloading
-from authsvc.wholeness import whole
+from authsvc.truncation import refuse_truncated
 
 _HASHED = "sha256:"
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
@@ -30,7 +30,7 @@ class StaticTokenAuthenticator:
     def __init__(self, settings: StaticTokensSettings, name: str = "static-tokens") -> None:
         file = settings.file
         self.table: Reloading[TokenTable] = Reloading(
-            f"authenticator/{name}", whole(lambda: read(file), file), [file]
+            f"authenticator/{name}", refuse_truncated(lambda: read(file), file), [file]
         )
 
     def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:  # noqa: ARG002  such a token has no audience of its own

@@ -11,8 +11,8 @@ from array import array
 from typing import Final, NamedTuple
 
 from authsvc.interfaces import Attributes
+from authsvc.policy.background_load import STEP, yield_gil
 from authsvc.policy.cells import ANY, SOME, Paths, Resource
-from authsvc.policy.manners import STEP, breathe
 from authsvc.policy.patterns import PatternTable
 from authsvc.policy.rows import Rules
 
@@ -50,12 +50,12 @@ class ActionTable:
                 for resource in action.target:
                     self._resources.setdefault(resource, []).append(pair)
             if pair % STEP == 0:
-                breathe()
+                yield_gil()
         self._paths = PatternTable(paths)
         for start in range(0, len(rules), STEP):
             pairs, denies = rules.action[start : start + STEP], rules.deny[start : start + STEP]
             self.of_row.extend(4 * pair + deny for pair, deny in zip(pairs, denies, strict=True))
-            breathe()
+            yield_gil()
         for row in rules.when:
             self.of_row[row] |= CONDITIONAL
         self._used = set(self.of_row)

@@ -15,8 +15,8 @@ from typing import Final, TypeAlias, TypeVar
 
 from authsvc.policy import cells
 from authsvc.policy.actions import DENY
+from authsvc.policy.background_load import STEP, yield_gil
 from authsvc.policy.globs import Pattern
-from authsvc.policy.manners import STEP, breathe
 from authsvc.policy.patterns import PatternTable
 from authsvc.policy.rows import Period, Rows, Rules
 
@@ -123,7 +123,7 @@ def compile_entries(rows: Rows, actions: Sequence[int]) -> dict[str, Entry]:
             if entries.setdefault(subject, link) is not link:
                 more.setdefault(subject, []).append(link)
         if number % STEP == 0:
-            breathe()
+            yield_gil()
     filed = 0
     for subject, others in more.items():
         first = entries[subject]
@@ -134,7 +134,7 @@ def compile_entries(rows: Rows, actions: Sequence[int]) -> dict[str, Entry]:
         filed += len(others)
         if filed > STEP:
             filed = 0
-            breathe()
+            yield_gil()
     return entries
 
 

@@ -129,7 +129,7 @@ def _kind(line: _Line, block: Sequence[_Line]) -> str:
 def _widths(rows: Iterable[Sequence[str]]) -> list[int]:
     widths: list[int] = []
     for row in rows:
-        # The last cell has nothing behind it, so its width is nobody's concern.
+        # The last cell has nothing after it, so its width is nobody's concern.
         for at, cell in enumerate(row[:-1]):
             size = len(lines.quote(cell))
             if at == len(widths):

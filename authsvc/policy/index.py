@@ -21,11 +21,11 @@ from typing import Final, TypeAlias
 
 from authsvc.interfaces import NO_OPINION, Attributes, Decision
 from authsvc.policy.actions import CONDITIONAL, DENY, ActionTable
+from authsvc.policy.background_load import gc_frozen
 from authsvc.policy.compiler import GrantLink, Link, Many, Timed, compile_entries
 from authsvc.policy.conditions import holds
 from authsvc.policy.evaluation import Match, decision_by
 from authsvc.policy.globs import EVERYTHING
-from authsvc.policy.manners import quiet_gc
 from authsvc.policy.matching import subjects_of
 from authsvc.policy.rows import Rows
 
@@ -44,7 +44,7 @@ class PolicyIndex:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
         self._decisions: dict[tuple[object, ...], Decision] = {}
-        with quiet_gc():
+        with gc_frozen():
             self._actions = ActionTable(rows.rules)
             self._entries = compile_entries(rows, self._actions.of_row)
 

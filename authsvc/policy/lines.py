@@ -81,7 +81,7 @@ def split_row(line: str) -> list[str]:
     """Split a line into its cells.
 
     Raises:
-        RowError: quotes that do not match, or a comment behind the row.
+        RowError: quotes that do not match, or a comment after the row.
     """
     if len(line) > MAX_ROW:
         raise RowError(f"longer than {MAX_ROW} characters")
@@ -129,6 +129,6 @@ def _split_quoted(line: str) -> list[str]:
 def _refuse_comment(cell: str) -> None:
     if cell.startswith("#") or " #" in cell or "\t#" in cell:
         raise RowError(
-            "a comment behind a row would be read as part of it: "
+            "a comment after a row would be read as part of it: "
             "give it a line of its own, or quote the cell where '#' is meant"
         )

@@ -11,11 +11,11 @@ from typing import BinaryIO, Final, TypeVar
 
 from authsvc.errors import InvalidPolicyError, PolicyError
 from authsvc.policy import cells, globs, lines
+from authsvc.policy.background_load import gc_frozen, yield_gil
 from authsvc.policy.conditions import parse_when
 from authsvc.policy.escapes import CellError
 from authsvc.policy.folder import Source, cause, read_unchanged
 from authsvc.policy.hierarchy import Hierarchy
-from authsvc.policy.manners import breathe, quiet_gc
 from authsvc.policy.rows import Action, Grants, Period, Rows, Rules
 
 EMPTY: Final = "# authsvc: empty"
@@ -58,7 +58,7 @@ def _opener(text: str) -> Callable[[], BinaryIO]:
 
 def _read_sources(sources: Iterable[Source], filled: frozenset[str] = frozenset()) -> Rows:
     reader = _Reader(filled)
-    with quiet_gc():
+    with gc_frozen():
         for source in sources:
             reader.read(source)
         return reader.finish()
@@ -100,7 +100,7 @@ class _Reader:
                 self._digest.update(f"{len(source.label)}:{source.label}".encode())
                 for first, block in lines.read_blocks(file, self._digest.update):
                     said_empty = self._read_block(first, block) or said_empty
-                    breathe()
+                    yield_gil()
         except OSError as error:
             self._fault(0, cause(error))
             return

@@ -11,7 +11,7 @@ from authsvc.authz.policy import PolicyAuthorizer
 from authsvc.interfaces import Effect
 from authsvc.policy import PolicySnapshot
 from authsvc.reloading import Reloading
-from authsvc.wholeness import whole
+from authsvc.truncation import refuse_truncated
 from tests.contract.asking import ask, p
 
 GOOD = p("user:alice", "*", "pods") + p("user:alice", "*", "secrets", effect="deny")
@@ -26,7 +26,9 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def reloading(folder: Path) -> Reloading[PolicySnapshot]:
-    reloading = Reloading("policy", whole(lambda: policy.load(folder), folder), (folder,))
+    reloading = Reloading(
+        "policy", refuse_truncated(lambda: policy.load(folder), folder), (folder,)
+    )
     reloading.load()
     return reloading
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from authsvc.interfaces import Attributes, Effect, UserInfo
-from authsvc.policy import compile_rows, picture, read_text
+from authsvc.policy import compile_rows, read_text, svg
 from authsvc.policy.matrix import Hold, Matrix, matrix
 from authsvc.policy.resources import Catalogue
 from tests.policy.strategies import NOW, policies
@@ -90,7 +90,7 @@ def test_marks_agree_with_the_evaluator(text: str) -> None:
 def test_the_picture_is_well_formed_and_holds_names_as_text() -> None:
     text = 'p, "role:<b>&""", *, secrets|*.velero.io, *, get, allow\n'
 
-    drawn = picture.svg(build(text, 'role:<b>&"'), "A <title>")
+    drawn = svg.draw(build(text, 'role:<b>&"'), "A <title>")
 
     root = ET.fromstring(drawn)  # noqa: S314  written a moment ago
     texts = [element.text for element in root.iter() if element.text]
@@ -100,7 +100,7 @@ def test_the_picture_is_well_formed_and_holds_names_as_text() -> None:
 
 
 def test_the_page_needs_nothing_from_elsewhere() -> None:
-    page = picture.page(build("p, role:r, *, secrets, *, *, allow\n", "role:r"), "Roles")
+    page = svg.page(build("p, role:r, *, secrets, *, *, allow\n", "role:r"), "Roles")
 
     assert page.startswith("<!doctype html>")
     assert "<script" not in page

@@ -33,10 +33,10 @@ def matrix(
     A column may also be user:NAME, group:NAME or serviceaccount:NS:NAME, by
     themselves. In text, each letter is a verb: g(et) l(ist) w(atch) c(reate)
     u(pdate) p(atch) d(elete) D(eletecollection), + is any other; a dot is one
-    that is not held, ~ behind it one that is held only for some places, names
+    that is not held, ~ after it one that is held only for some places, names
     or under a condition, ! one that is denied.
     """
-    from authsvc.policy import hints, picture
+    from authsvc.policy import hints, svg
     from authsvc.policy.cells import parse_who, show_subject
     from authsvc.policy.escapes import CellError
     from authsvc.policy.holdings import Holdings
@@ -66,9 +66,9 @@ def matrix(
         )
     title = "Roles and what they may" if not named else "Who may what"
     if output == "svg":
-        click.echo(picture.svg(built, title), nl=False)
+        click.echo(svg.draw(built, title), nl=False)
     elif output == "html":
-        click.echo(picture.page(built, title), nl=False)
+        click.echo(svg.page(built, title), nl=False)
     else:
         for line in _text(built):
             click.echo(line)

@@ -1,4 +1,4 @@
-"""Manners of a long load: it runs in a background thread while decisions go on."""
+"""What a long load owes the others: it runs in a background thread while decisions go on."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 STEP = 512
-"""Rows between two breaths."""
+"""Rows from one ``yield_gil`` to the next."""
 
 
-def breathe() -> None:
+def yield_gil() -> None:
     """Let other threads run, where this is not the main one.
 
     A thread that only computes gives up the interpreter each 5 ms, which is
@@ -24,7 +24,7 @@ def breathe() -> None:
 
 
 @contextmanager
-def quiet_gc() -> Iterator[None]:
+def gc_frozen() -> Iterator[None]:
     """Keep the cycle collector away from a table, while it grows and afterwards.
 
     It would walk a growing table again and again, and then a million rows in

@@ -48,7 +48,7 @@ text{fill:var(--ink)}.soft{fill:var(--soft)}.group{font-weight:600;font-size:12p
 """
 
 
-def svg(matrix: Matrix, title: str) -> str:
+def draw(matrix: Matrix, title: str) -> str:
     """Draw the matrix."""
     groups = [(name, list(items)) for name, items in groupby(matrix.items, lambda item: item.group)]
     width = max(_NAMES + _COLUMN * len(matrix.columns), 720) + 2 * _MARGIN
@@ -89,7 +89,7 @@ def page(matrix: Matrix, title: str) -> str:
         "<style>body{margin:0;display:flex;justify-content:center;background:#fff}"
         "svg{max-width:none}"
         "@media(prefers-color-scheme:dark){body{background:#12171e}}</style>\n"
-        f"{svg(matrix, title)}</html>\n"
+        f"{draw(matrix, title)}</html>\n"
     )
 
 

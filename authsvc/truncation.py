@@ -18,7 +18,7 @@ from authsvc.errors import InvalidPolicyError, PolicyError
 T = TypeVar("T")
 
 
-def whole(load: Callable[[], T], path: Path) -> Callable[[], T]:
+def refuse_truncated(load: Callable[[], T], path: Path) -> Callable[[], T]:
     """Return a ``load`` that refuses files which were cut since it last succeeded.
 
     ``path`` is the file, or the folder whose ``*.csv`` are meant. What it
@@ -26,7 +26,7 @@ def whole(load: Callable[[], T], path: Path) -> Callable[[], T]:
     """
     ended: set[Path] = set()
 
-    def load_whole() -> T:
+    def load_complete() -> T:
         value = load()
         now = {file: _ends_its_last_line(file) for file in _files(path)}
         cut = [file for file in now if file in ended and not now[file]]
@@ -37,7 +37,7 @@ def whole(load: Callable[[], T], path: Path) -> Callable[[], T]:
         ended.update(file for file in now if now[file])
         return value
 
-    return load_whole
+    return load_complete
 
 
 def _files(path: Path) -> list[Path]:
