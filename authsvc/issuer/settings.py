@@ -1,4 +1,4 @@
-"""What an issuer is told; every default once, times in seconds."""
+"""What an issuer is told; times in seconds, defaults as in the configuration file."""
 
 from __future__ import annotations
 

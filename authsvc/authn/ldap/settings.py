@@ -1,4 +1,4 @@
-"""What an LDAP authenticator is told: plain values, already checked, every default written down.
+"""What an LDAP authenticator is told: plain values, already checked, defaults as in the file.
 
 No YAML here and no I/O: the wire form is ``authsvc.config.v1alpha1.ldap``, and
 what the presets set is ``presets``. Times are seconds.

@@ -1,7 +1,8 @@
 """``config.authsvc.io/v1alpha1``: the wire form of the configuration file.
 
-Every default stands here, once. What each field means is in config/README.md,
-which a test compares with this.
+Every default of a file stands here. Settings have the same ones for whoever
+makes them without a file: tests/config/test_defaults.py holds the two together.
+What each field means is in config/README.md, which a test compares with this.
 """
 
 from __future__ import annotations
