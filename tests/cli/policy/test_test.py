@@ -8,6 +8,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from authsvc.policy import reader, snapshot
+from authsvc.policy.rows import Rows
 from tests.cli.policy.conftest import Answer, Authsvc
 
 ROOT = Path(__file__).parents[3]
@@ -117,6 +119,46 @@ def test_a_file_may_bring_rows_of_its_own_that_do_not_count_as_covered(
     assert answer.out.endswith("1 question, 0 failed; 1 of 8 rows covered (12 %)\n")
     assert "policy/roles.csv:2\n" not in answer.out
     assert "policy/roles.csv:3\n" in answer.out
+
+
+def test_the_policy_is_read_once_however_many_files_ask_it(
+    authsvc: Authsvc, policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def reading(folder: Path, after: Rows | None = None) -> Rows:
+        read.append(folder)
+        return reader.read(folder, after)
+
+    monkeypatch.setattr(snapshot, "read", reading)
+    files = []
+    for name in "abc":
+        files.append(policy.parent / f"{name}.yaml")
+        files[-1].write_text("tests: [{as: {user: a}, can: [get /healthz]}]")
+
+    answer = authsvc("test", "--policy", policy, *files)
+
+    assert answer.out.startswith("3 questions, 0 failed; ")
+    assert read == [policy]
+
+
+def test_another_model_decides_and_nothing_but_answers_is_printed(
+    authsvc: Authsvc, policy: Path
+) -> None:
+    shipped = (ROOT / "authsvc" / "policy" / "shipped" / "model.conf").read_text()
+    model = policy.parent / "mine.conf"
+    model.write_text(shipped.replace(" && !some(where (p.eft == deny))", ""))
+    text = """
+        rows: |
+          p, user:a, *, pods, *, get, allow
+          p, user:a, *, pods, *, get, deny
+        tests: [{as: {user: a}, can: [get pods]}]
+        """
+
+    answer = ask(authsvc, policy, text, "--model", model)
+
+    assert answer.code == 0, answer.out
+    assert (len(answer.out.splitlines()), answer.err) == (1, "")
 
 
 def test_a_coverage_below_the_least_is_a_failure(authsvc: Authsvc, policy: Path) -> None:
