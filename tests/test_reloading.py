@@ -5,10 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from authsvc.errors import ConfigError, InvalidConfigurationError, NotReadyError
@@ -30,6 +32,14 @@ def read_number(file: Path) -> int:
 def polled(number: Reloading[int]) -> int:
     number.poll()
     return number.current
+
+
+def polling(part: str) -> bool:
+    return f"reload-{part}" in {thread.name for thread in threading.enumerate()}
+
+
+def sample(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, {"part": "number", **labels}) or 0
 
 
 @pytest.fixture
@@ -129,6 +139,65 @@ def test_what_another_file_is_missing_for_is_tried_again_and_told_once(
     assert events == ["reload_failed_last_good_kept", "reloaded"]
 
 
+def test_what_is_tried_again_is_given_its_time(file: Path) -> None:
+    tries: list[str] = []
+
+    def read() -> int:
+        tries.append(file.read_text())
+        return read_number(file)
+
+    number = Reloading("number", read, [file], retry_seconds=3600)
+    number.load()
+    file.write_text("bad")
+    for _ in range(5):
+        number.poll()
+
+    assert tries == ["1", "bad"]
+
+
+def test_the_metrics_say_whether_the_newest_files_are_in_use(
+    number: Reloading[int], file: Path
+) -> None:
+    number.load()
+    failures = sample("authsvc_reloads_total", result="failure")
+    successes = sample("authsvc_reloads_total", result="success")
+
+    for text, healthy, generation in (("x", 0, 1), ("crash", 0, 1), ("2", 1, 2)):
+        file.write_text(text)
+        with capture_logs():
+            assert number.reload() is bool(healthy)
+        assert sample("authsvc_reload_healthy") == healthy
+        assert sample("authsvc_generation") == generation
+
+    assert sample("authsvc_reloads_total", result="failure") == failures + 2
+    assert sample("authsvc_reloads_total", result="success") == successes + 1
+
+
+def test_the_gauges_of_a_value_are_set_in_each_process_that_starts(file: Path) -> None:
+    measured: list[int] = []
+    number = Reloading("number", lambda: read_number(file), [file], measure=measured.append)
+    number.load()
+
+    number.start()
+    number.close()
+
+    assert measured == [1, 1]
+
+
+def test_a_fault_of_ours_is_logged_with_its_traceback(file: Path) -> None:
+    def fail(_: int) -> None:
+        raise OSError("the disk is gone")
+
+    number = Reloading("number", lambda: read_number(file), [file], measure=fail)
+    with capture_logs() as logged:
+        number.load()
+        file.write_text("crash")
+        number.reload()
+
+    crashed = [line["event"] for line in logged if line.get("exc_info")]
+    assert crashed == ["reload_hook_crashed", "reload_hook_crashed", "reload_crashed"]
+
+
 def test_what_changed_between_the_load_and_the_start_is_taken_at_the_start(file: Path) -> None:
     number = Reloading("number", lambda: read_number(file), [file], poll_seconds=3600)
     number.load()
@@ -188,8 +257,12 @@ def test_it_can_be_started_and_closed_twice_and_again(number: Reloading[int], fi
 def test_a_closed_part_takes_nothing_new_by_itself(number: Reloading[int], file: Path) -> None:
     number.load()
     number.start()
+    assert polling("number")
+
     number.close()
     file.write_text("2")
+
+    assert not polling("number")
     assert number.current == 1
 
 
@@ -220,6 +293,17 @@ def test_a_change_that_keeps_size_and_time_of_change_is_seen(file: Path) -> None
         return fingerprint([file]) != before  # at the next tick of the kernel's clock
 
     eventually(change, "the change is seen")
+
+
+def test_a_link_to_nowhere_in_a_folder_is_seen_to_get_its_file(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.csv").symlink_to(tmp_path / "elsewhere")
+    before = fingerprint([folder])
+
+    (tmp_path / "elsewhere").touch()
+
+    assert fingerprint([folder]) != before
 
 
 def test_a_folders_files_are_seen_to_come_change_and_go(tmp_path: Path) -> None:
