@@ -13,6 +13,7 @@ from authsvc.authn.claims import (
     ClaimRule,
     GroupsMapping,
     UserRule,
+    check_user,
 )
 from authsvc.authn.expressions import Expression, Result, Variable
 from authsvc.authn.oidc.authenticator import OIDCAuthenticator
@@ -198,13 +199,47 @@ def test_groups_uid_and_extra_are_mapped(
 
 
 @pytest.mark.parametrize(
+    ("oid", "uid"),
+    [("42", "x:42"), (42, "x:42"), (True, None), ("", None), (["42"], None), (None, None)],
+    ids=str,
+)
+def test_a_uid_that_is_mapped_must_be_one(
+    openid_provider: OpenIDProvider, oid: object, uid: str | None, new_oidc: NewOIDC
+) -> None:
+    mappings = ClaimMappings(ClaimMapping("sub"), uid=ClaimMapping("oid", "x:"))
+    oidc = new_oidc(openid_provider, mappings=mappings)
+
+    identity = oidc.authenticate_token(sign(openid_provider, oid=oid), ())
+
+    assert (identity.user.uid if identity else None) == uid
+
+
+def test_a_user_rule_sees_all_of_the_user() -> None:
+    user = UserInfo("alice", "42", ("dev",), {"example.com/tenant": ("t1",)})
+    told: list[str] = []
+    rules = tuple(
+        UserRule(Expression(text, Variable.USER, Result.BOOL))
+        for text in (
+            "user.username == 'alice' && user.uid == '42' && user.groups == ['dev']",
+            "user.extra == {'example.com/tenant': ['t1']}",
+        )
+    )
+
+    check_user(user, rules, lambda check, detail: told.append(f"{check}: {detail}"))
+
+    assert told == [f"user rule: {rule.expression.text} is true" for rule in rules]
+
+
+@pytest.mark.parametrize(
     ("rule", "passes"),
     [
         (ClaimRule("hd", "example.com"), True),
         (ClaimRule("hd", "example.org"), False),
         (ClaimRule("missing", ""), False),
         (ClaimRule("admin", "true"), True),
+        (ClaimRule("missing", "None"), False),
         (ClaimRule("list", "a"), False),
+        (ClaimRule("list", "['a']"), False),
         (ClaimRule(expression=Expression("claims.n < 9", Variable.CLAIMS, Result.BOOL)), True),
         (ClaimRule(expression=Expression("claims.n > 9", Variable.CLAIMS, Result.BOOL)), False),
         (ClaimRule(expression=Expression("claims.nn < 9", Variable.CLAIMS, Result.BOOL)), False),
@@ -245,10 +280,11 @@ def test_user_rules_and_expressions_are_those_of_kubernetes(
     identity = oidc.authenticate_token(sign(openid_provider, email="al@b", groups=["dev"]), ())
     refused = oidc.authenticate_token(sign(openid_provider, email="root@b", groups=["dev"]), ())
     failed = oidc.authenticate_token(sign(openid_provider, groups=["dev"]), ())
+    groupless = oidc.authenticate_token(sign(openid_provider, email="al@b"), ())
 
     assert identity is not None
     assert identity.user == UserInfo("al", groups=("x:dev",))
-    assert (refused, failed) == (None, None)
+    assert (refused, failed, groupless) == (None, None, None)
 
 
 @pytest.mark.parametrize(
