@@ -1,0 +1,56 @@
+"""What the index remembers of requests is bounded: clients choose what they ask."""
+
+from __future__ import annotations
+
+import pytest
+
+from authsvc.interfaces import Effect
+from authsvc.policy import actions, index, read_text
+from authsvc.policy.actions import ActionTable
+from authsvc.policy.index import PolicyIndex
+from tests.contract.asking import NOW, ask, p
+
+ROWS = read_text({"a.csv": p("user:*", "*", "*") + p("user:*", "*", "*", effect="deny")})
+
+
+def test_no_more_requests_are_remembered_than_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(actions, "_CACHED", 8)
+    table = ActionTable(ROWS.rules)
+
+    for number in range(100):
+        assert len(table.matching(ask(f"verb{number}")).every) == 2
+        assert 0 < len(table._cache) <= 8
+
+
+def test_no_more_actions_are_remembered_than_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(actions, "_CACHED_ACTIONS", 10)
+    table = ActionTable(ROWS.rules)
+
+    for number in range(100):
+        table.matching(ask(f"verb{number}"))
+        held = sum(len(asked.every) + len(asked.deny) for asked in table._cache.values())
+        assert 0 < held == table._cached <= 10
+
+
+def test_a_request_of_long_words_is_answered_and_not_remembered() -> None:
+    table = ActionTable(ROWS.rules)
+
+    assert table.matching(ask("x" * 257)) == table.matching(ask("get"))
+    assert [verb for verb, *_ in table._cache] == ["get"]
+
+
+def test_no_more_decisions_are_remembered_than_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(index, "_CACHED", 8)
+    text = "".join(p(f"user:{number}", "*", "pods") for number in range(100))
+    evaluator = PolicyIndex(read_text({"a.csv": text}))
+
+    for number in range(100):
+        decision = evaluator.decide(ask(user=str(number)), NOW)
+        assert (decision.effect, decision.rules) == (Effect.ALLOW, (f"a.csv:{number + 1}",))
+        assert 0 < len(evaluator._decisions) <= 8
