@@ -6,11 +6,13 @@ import re
 import socket
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from authsvc.client.loopback import Redirect
 from authsvc.client.tokens import claims
 from tests.client.conftest import Person, exec_info
 from tests.client.servers import Answer, APIServer, Asked, Issuer, jwt
@@ -172,6 +174,32 @@ def test_a_second_redirect_finds_nobody(alice: Person, redirecting: Issuer) -> N
     with pytest.raises(urllib.error.URLError, match="Connection refused"):
         _get(redirect)
     assert redirecting.grants("authorization_code") == 1
+
+
+def test_only_the_path_of_the_redirect_takes_an_answer() -> None:
+    with Redirect("http://127.0.0.1/callback", "right") as redirect:
+        place = redirect.uri.removesuffix("/callback")
+
+        status, _ = _get(f"{place}/favicon.ico?state=right&code=c")
+
+        assert status == 404
+        assert redirect.answers.empty()
+        assert redirect.strays == 0
+
+
+def test_the_page_of_a_redirect_is_kept_out_of_caches_and_a_second_one_turned_away() -> None:
+    with ThreadPoolExecutor(1) as pool, Redirect("http://127.0.0.1/callback", "right") as redirect:
+        first = pool.submit(urllib.request.urlopen, f"{redirect.uri}?state=right&code=c", None, 10)
+        assert redirect.wait(10) == {"state": "right", "code": "c"}
+        assert _get(f"{redirect.uri}?state=right&code=c")[0] == 400
+        redirect.succeeded = True
+
+    with first.result() as page:
+        assert "You are logged in" in page.read().decode()
+        assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert page.headers["Cache-Control"] == "no-store"
+        assert page.headers["Referrer-Policy"] == "no-referrer"
+        assert "default-src 'none'" in page.headers["Content-Security-Policy"]
 
 
 def test_a_browser_that_never_comes_back_is_given_up(alice: Person, redirecting: Issuer) -> None:
