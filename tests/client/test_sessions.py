@@ -158,6 +158,63 @@ def test_what_is_saved_is_private_and_whole(tmp_path: Path) -> None:
     assert [file.name for file in store.file.parent.iterdir()] == [store.file.name]
 
 
+class Ring:
+    """A keyring that takes what it is given while it is open."""
+
+    def __init__(self) -> None:
+        self.open = True
+        self.kept: dict[str, str] = {}
+
+    def get(self, name: str) -> str | None:
+        return self.kept.get(name)
+
+    def put(self, name: str, secret: str) -> bool:
+        if self.open:
+            self.kept[name] = secret
+        return self.open
+
+    def remove(self, name: str) -> None:
+        self.kept.pop(name, None)
+
+
+def test_what_a_keyring_no_longer_takes_is_in_the_file_alone(tmp_path: Path) -> None:
+    ring = Ring()
+    store = Store(KEY, {"XDG_STATE_HOME": str(tmp_path)}, use_keyring=False)
+    store._keyring = ring
+    store.prepare()
+    session = _kept(store)
+
+    store.save(session)
+    assert ring.kept == {store.file.stem: "r"}
+    assert "refresh_token" not in json.loads(store.file.read_text())
+    assert store.load() == {**_kept(store), "refresh_token_in": "keyring"}
+    assert session == _kept(store)
+    ring.open = False
+    store.save({**session, "refresh_token": "newer"})
+
+    assert ring.kept == {}
+    assert store.load() == {**_kept(store), "refresh_token": "newer"}
+    store.remove()
+    store.remove()
+    assert store.load() is None
+
+
+def test_a_place_where_no_folder_can_be_is_an_error_that_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    store = Store(KEY, {"XDG_STATE_HOME": str(tmp_path / "file")}, use_keyring=False)
+
+    with pytest.raises(ClientError, match=r"cannot make the folder .*: Not a directory"):
+        store.prepare()
+
+
+def test_a_session_that_cannot_be_removed_is_an_error_that_says_so(tmp_path: Path) -> None:
+    store = Store(KEY, {"XDG_STATE_HOME": str(tmp_path)}, use_keyring=False)
+    store.file.mkdir(parents=True)
+
+    with pytest.raises(ClientError, match="cannot remove "):
+        store.remove()
+
+
 def test_a_save_that_fails_leaves_the_session_of_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
