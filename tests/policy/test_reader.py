@@ -165,7 +165,7 @@ def test_an_empty_file_is_an_error(text: str, tmp_path: Path) -> None:
     assert faults(text, tmp_path) == ["0: empty; a comment in it would say that this is meant"]
 
 
-@pytest.mark.parametrize("text", ["# nobody yet\n", "# nobody yet\n#\n", f"{reader.EMPTY}\n"])
+@pytest.mark.parametrize("text", ["# nobody yet\n", "# nobody yet\n\n", f"{reader.EMPTY}\n"])
 def test_a_comment_says_that_a_file_has_no_rows_yet(text: str) -> None:
     assert not policy.read_text({"a.csv": text}).rules
 
