@@ -280,7 +280,8 @@ def test_user_rules_and_expressions_are_those_of_kubernetes(
     identity = oidc.authenticate_token(sign(openid_provider, email="al@b", groups=["dev"]), ())
     refused = oidc.authenticate_token(sign(openid_provider, email="root@b", groups=["dev"]), ())
     failed = oidc.authenticate_token(sign(openid_provider, groups=["dev"]), ())
-    groupless = oidc.authenticate_token(sign(openid_provider, email="al@b"), ())
+    without_rules = new_oidc(openid_provider, mappings=mappings)
+    groupless = without_rules.authenticate_token(sign(openid_provider, email="al@b"), ())
 
     assert identity is not None
     assert identity.user == UserInfo("al", groups=("x:dev",))
