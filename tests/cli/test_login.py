@@ -24,6 +24,7 @@ store: {type: SQLite, sqlite: {file: store.db}}
 issuer: {url: 'https://authsvc.example.org', keys: keys, passwords: [people]}
 authentication:
   authenticators:
+  - {name: issued, type: Issued}
   - {name: people, type: StaticPasswords, staticPasswords: {file: passwords}}
 """
 

@@ -159,6 +159,17 @@ def _errors(folder: Path, changes: dict[str, Any]) -> list[str]:
         ("store.redis", {"url": "redis://localhost"}, "store.redis: does not belong to type"),
         ("store.sqlite.file", "gone/store.db", "store.sqlite.file: "),
         ("issuer", None, "issuer: required by an authenticator of type Issued"),
+        (
+            "authentication.authenticators",
+            [
+                {
+                    "name": "people",
+                    "type": "StaticPasswords",
+                    "staticPasswords": {"file": "passwords"},
+                }
+            ],
+            "authentication.authenticators: issuer's tokens would be nobody's without an ",
+        ),
     ],
 )
 def test_a_fault_is_said_with_its_place(folder: Path, path: str, value: object, error: str) -> None:

@@ -27,6 +27,14 @@ _NO_PROXIES = (
 )
 
 
+# Logins would work, and every token that comes of them would be nobody's. It is not
+# put in silently: the order of the authenticators is the file's to say.
+_NOBODYS = (
+    "issuer's tokens would be nobody's without an authenticator of type Issued:"
+    " add `- {name: issued, type: Issued}`"
+)
+
+
 class AuthsvcConfiguration(Wire, frozen=True):
     """The whole file."""
 
@@ -50,6 +58,9 @@ class AuthsvcConfiguration(Wire, frozen=True):
             at.field("store").error(message)
         if issuer is None and "Issued" in types.values():
             at.field("issuer").error("required by an authenticator of type Issued")
+        chain = at.field("authentication").field("authenticators")
+        if issuer is not None and "Issued" not in types.values() and not chain.has_errors():
+            chain.error(_NOBODYS)
         if issuer is not None and issuer.trusted_proxies and self.server.engine is Engine.GRANIAN:
             at.field("issuer").field("trustedProxies").error(_NO_PROXIES)
         return Configuration(
