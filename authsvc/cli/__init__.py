@@ -7,6 +7,9 @@ for ``authsvc --help``.
 from __future__ import annotations
 
 import importlib
+import os
+import sys
+from typing import NoReturn
 
 import click
 
@@ -64,13 +67,26 @@ def group() -> None:
 
 
 def main() -> None:
-    """Run the command line; an error of ours is a line or more on stderr, and exit status 1."""
+    """Run the command line; an error of ours, or of the system, is a line or more and exit 1."""
     try:
         group.main(prog_name="authsvc")
     except AuthsvcError as error:
-        for line in str(error).splitlines() or [type(error).__name__]:
-            click.echo(f"error: {line}", err=True)
-        raise SystemExit(1) from None
+        _end(str(error) or type(error).__name__)
+    except OSError as error:
+        # Of a file or folder that no part has looked at before, or of the output.
+        reason = (error.strerror or str(error)).lower()
+        _end(f"{error.filename}: {reason}" if error.filename else reason)
+
+
+def _end(message: str) -> NoReturn:
+    for line in message.splitlines():
+        click.echo(f"error: {line}", err=True)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What it could not write it would try to write once more at the very end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(1) from None
 
 
 if __name__ == "__main__":

@@ -101,6 +101,30 @@ def test_an_error_of_ours_is_a_line_each_and_no_traceback(tmp_path: Path) -> Non
     assert run.stderr == f"error: {tmp_path / 'none.yaml'}: no such file or directory\n"
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["config", "print-defaults"]])
+def test_an_output_that_is_full_is_a_line_and_no_traceback(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(
+            [sys.executable, "-m", "authsvc", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    assert (run.returncode, run.stderr) == (1, "error: no space left on device\n")
+
+
+def test_a_folder_that_cannot_be_made_is_a_line_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    run = authsvc("demo", "--once", "--dir", str(tmp_path / "file/demo"))
+
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr == f"error: {tmp_path / 'file/demo'}: not a directory\n"
+
+
 def test_a_name_that_is_not_in_a_groups_table_is_no_command() -> None:
     lazy = LazyGroup({"serve": COMMANDS["serve"]}, name="test")
     assert lazy.get_command(click.Context(lazy), "other") is None
