@@ -19,6 +19,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from authsvc import metrics
+from authsvc.bootstrap import pki
 from authsvc.config.model import Engine, TLSSettings
 from authsvc.errors import ConfigError, InvalidConfigurationError
 from authsvc.reloading import Reloading
@@ -81,6 +82,9 @@ def load(settings: TLSSettings, engine: Engine = Engine.GUNICORN) -> Certificate
     """
     server = _certificates(settings.cert_file, "certFile")
     clients = _certificates(settings.client_ca_file, "clientCAFile")
+    if not any(map(_signs, clients)):
+        message = "holds no CA: its certificates may not sign those of clients (no CA:TRUE)"
+        raise _unusable("clientCAFile", f"{settings.client_ca_file}: {message}")
     if engine is Engine.GRANIAN and not _rustls_takes(server[0]):
         message = f"Granian serves with X.509 v3 and {_RUSTLS_KEYS}, and this is something else"
         raise _unusable("certFile", f"{settings.cert_file}: {message}")
@@ -139,6 +143,11 @@ def _certificates(file: Path, field: str) -> Sequence[x509.Certificate]:
         raise _unusable(field, f"{file}: {message}") from None
     except ValueError:
         raise _unusable(field, f"{file}: no certificates in PEM") from None
+
+
+def _signs(certificate: x509.Certificate) -> bool:
+    """Whether a client may have a certificate of it; one that is its own issuer is pinned."""
+    return pki.is_authority(certificate) or pki.is_self_signed(certificate)
 
 
 def _end(certificates: Sequence[x509.Certificate]) -> float:

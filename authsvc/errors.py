@@ -72,7 +72,8 @@ class PolicyError(AuthsvcError):
     """One fault of a policy or table file, with its place; ``line`` 0 is the whole file."""
 
     def __init__(self, file: str, line: int, message: str) -> None:
-        super().__init__(f"{file}:{line}: {message}" if line else f"{file}: {message}")
+        self.place = f"{file}:{line}" if line else file
+        super().__init__(f"{self.place}: {message}")
         self.file = file
         self.line = line
         self.message = message

@@ -12,14 +12,19 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from authsvc import certificates
+from authsvc.certificates import Certificates
 from authsvc.config import load
+from authsvc.config.model import Engine
 from authsvc.config.naming import shared_names
+from authsvc.errors import ConfigError, InvalidConfigurationError
+from authsvc.faults import Faults
 from authsvc.reloading import Reloading
 from authsvc.service import Service, build
 from authsvc.tallies import Publisher
@@ -58,13 +63,22 @@ class Runtime:
         self._starting = threading.Lock()
         self._started_in: int | None = None
         self._pool: Executor | None = None
-        self.configuration = self._service.load().configuration
+        self.configuration = load(file)
         server = self.configuration.server
-        self.certificates = (
-            certificates.following(server.tls, server.engine) if server.tls else None
-        )
+        self.certificates: Reloading[Certificates] | None = None
         self.decisions = DecisionLog(self.configuration.logging.decisions)
-        self.decisions.check()
+        faults = Faults()
+        with faults.collected():
+            self._service.load()
+        with faults.collected():
+            self.certificates = (
+                certificates.following(server.tls, server.engine) if server.tls else None
+            )
+        with faults.collected():
+            self.decisions.check()
+        with faults.collected():
+            _check_engine(server.engine)
+        faults.raise_any()
         self._publisher = Publisher()
 
     @property
@@ -169,3 +183,9 @@ class Runtime:
         now, then = self.service.configuration, self.configuration
         if (now.server, now.logging) != (then.server, then.logging):
             _log.warning("server_or_logging_settings_changed_reload_to_use_them")
+
+
+def _check_engine(engine: Engine) -> None:
+    if engine is Engine.GRANIAN and find_spec("granian") is None:
+        message = "Granian is not installed; it comes with authsvc[fast]"
+        raise InvalidConfigurationError([ConfigError("server.engine", message)])

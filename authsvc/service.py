@@ -39,7 +39,8 @@ from authsvc.config.model import (
     Mode,
     NamedAuthenticator,
 )
-from authsvc.errors import InvalidPolicyError, PolicyError
+from authsvc.errors import PolicyError
+from authsvc.faults import Faults
 from authsvc.interfaces import (
     NO_OPINION,
     Attributes,
@@ -162,14 +163,11 @@ def build(configuration: Configuration) -> Service:
 
 
 def _load_all(files: Sequence[Reloading[Any]]) -> None:
-    errors: list[PolicyError] = []
+    faults = Faults()
     for file in files:
-        try:
+        with faults.collected():
             file.load()
-        except InvalidPolicyError as error:
-            errors += error.errors
-    if errors:
-        raise InvalidPolicyError(errors)
+    faults.raise_any()
 
 
 def _issuing(

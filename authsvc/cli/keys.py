@@ -48,7 +48,7 @@ def rotate(file: Path, algorithm: Algorithm, activate_in: float) -> None:
     from authsvc.config import load
     from authsvc.issuer import rotation
 
-    settings = issuing_of(load(file)).issuer
+    settings = issuing_of(load(file, unneeded="issuer.keys")).issuer
     made = rotation.rotate(
         settings.keys,
         algorithm=algorithm,

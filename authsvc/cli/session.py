@@ -89,7 +89,7 @@ def _open(file: Path) -> tuple[Store, float]:
     from authsvc.errors import ConfigError, InvalidConfigurationError
     from authsvc.store.opening import open_store
 
-    configuration = load(file)
+    configuration = load(file, unneeded="issuer.keys")
     issuing = issuing_of(configuration)
     if configuration.store is None:
         raise InvalidConfigurationError([ConfigError("store", "required")])

@@ -19,8 +19,11 @@ KIND = "AuthsvcConfiguration"
 VERSIONS = {v1alpha1.API_VERSION: v1alpha1.AuthsvcConfiguration}
 
 
-def load(file: Path) -> Configuration:
+def load(file: Path, *, unneeded: str = "") -> Configuration:
     """Read a configuration file.
+
+    ``unneeded`` is the field of what the caller makes, or does without
+    (``issuer.keys``): that it is not there is no error.
 
     Raises:
         InvalidConfigurationError: every error of the file, each with its place.
@@ -38,6 +41,7 @@ def load(file: Path) -> Configuration:
     at = Place(file.parent)
     decoded = decode(wire, document, at)
     configuration = decoded.to_configuration(file, at) if decoded else None
-    if at.errors or configuration is None:
-        raise InvalidConfigurationError(at.errors)
+    errors = [error for error in at.errors if error.path != unneeded]
+    if errors or configuration is None:
+        raise InvalidConfigurationError(errors or at.errors)
     return configuration

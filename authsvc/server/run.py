@@ -7,7 +7,6 @@ from pathlib import Path
 
 from authsvc.app import create_app
 from authsvc.config.model import Engine
-from authsvc.errors import ConfigError, InvalidConfigurationError
 from authsvc.server.master import Master
 
 
@@ -22,13 +21,8 @@ def run(file: Path) -> None:
     if application.runtime.configuration.server.engine is Engine.GUNICORN:
         Master(file, application).run()
         return
-    try:
-        from authsvc.server.granian import Server
-    except ModuleNotFoundError as error:
-        if error.name != "granian":
-            raise
-        message = "Granian is not installed; it comes with authsvc[fast]"
-        raise InvalidConfigurationError([ConfigError("server.engine", message)]) from None
+    from authsvc.server.granian import Server
+
     Server(file, application).run()
 
 

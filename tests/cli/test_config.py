@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,6 +78,36 @@ def test_a_key_of_another_certificate_is_found(site: Path) -> None:
     result = CliRunner().invoke(group, ["config", "check", str(site / "authsvc.yaml")])
     assert isinstance(result.exception, InvalidConfigurationError)
     assert "server.tls.keyFile: " in str(result.exception)
+
+
+def test_faults_of_all_sorts_of_files_are_told_at_once(site: Path) -> None:
+    (site / "tokens.csv").write_text("half\n")
+    (site / "pki/server.key").write_bytes((site / "pki/ca.key").read_bytes())
+    (site / "log").mkdir()
+    file = site / "authsvc.yaml"
+    file.write_text(file.read_text() + "logging: {decisions: log}\n")
+
+    run = authsvc("config", "check", str(file))
+
+    assert run.returncode == 1
+    for place in ("server.tls.keyFile: ", "logging.decisions: ", f"{site / 'tokens.csv'}:1: "):
+        assert f"error: {place}" in run.stderr
+
+
+def test_an_engine_that_is_not_installed_is_found_before_the_start(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = site / "authsvc.yaml"
+    text = file.read_text().replace("server:", "server:\n  engine: Granian", 1)
+    file.write_text(re.sub(r" +allowedClientNames: .*\n", "", text))
+    monkeypatch.setattr("authsvc.runtime.find_spec", lambda _: None)
+
+    result = CliRunner().invoke(group, ["config", "check", str(file)])
+
+    assert isinstance(result.exception, InvalidConfigurationError)
+    assert str(result.exception) == (
+        "server.engine: Granian is not installed; it comes with authsvc[fast]"
+    )
 
 
 def test_two_providers_that_could_name_one_user_are_a_warning(site: Path) -> None:

@@ -148,13 +148,11 @@ def test_a_fault_is_told_at_its_step_with_what_to_change(check: Check, fault: st
     assert f"→ {advice}" in done.stdout
 
 
-def test_a_fault_is_told_at_its_step_whatever_it_quotes(check: Check, tmp_path: Path) -> None:
-    (tmp_path / "TLS has no address").touch()
-
-    done = check(bind={"dn": SERVICE, "passwordFile": "TLS has no address"})
-
+def test_a_fault_is_told_at_its_step_whatever_it_quotes(check: Check) -> None:
+    done = check(groups={"search": [{"base": "TLS has no address"}]})
     failed = [line for line in done.stdout.splitlines() if "FAIL" in line]
-    assert [line.split()[1] for line in failed] == ["bind"]
+    assert [line.split()[1] for line in failed] == ["groups"]
+    assert "TLS has no address" in failed[0]
     assert "→" not in done.stdout
 
 

@@ -14,6 +14,7 @@ from authsvc.authn.passwords import read
 from authsvc.cli import group
 from authsvc.errors import InvalidConfigurationError
 from authsvc.store.sqlite import SQLiteSettings, SQLiteStore
+from tests.cli.test_main import authsvc
 from tests.contract.store import session
 from tests.parts.issuer import cheap_hash
 
@@ -51,6 +52,15 @@ def store(tmp_path: Path) -> Iterator[SQLiteStore]:
 def run(config: Path, *arguments: str, stdin: str = "") -> Result:
     environment = {"AUTHSVC_CONFIG": str(config)}
     return CliRunner().invoke(group, arguments, input=stdin, env=environment)
+
+
+def test_keys_where_a_file_is_are_an_error_in_a_line(config: Path) -> None:
+    config.with_name("keys").write_text("")
+
+    made = authsvc("keys", "rotate", "--config", str(config))
+
+    assert (made.returncode, made.stdout) == (1, "")
+    assert made.stderr == f"error: {config.with_name('keys')}: not a directory\n"
 
 
 def test_the_first_key_signs_and_the_next_waits(config: Path) -> None:

@@ -248,6 +248,14 @@ def test_a_fault_is_told_with_its_place(
     )
 
 
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_a_password_file_without_a_password_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "ldap-password").write_text(content)
+
+    with pytest.raises(InvalidConfigurationError, match=r"ldap\.bind\.passwordFile: .*: empty"):
+        settings_of(tmp_path, LEAST)
+
+
 def test_several_workers_need_a_store_to_count_failed_passwords_as_one(tmp_path: Path) -> None:
     example = (EXAMPLES / "openldap.yaml").read_text()
     without = yaml.safe_load(example)

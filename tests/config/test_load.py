@@ -17,6 +17,7 @@ from authsvc.authn.static_settings import StaticTokensSettings
 from authsvc.config import KIND, load, v1alpha1
 from authsvc.config.model import Configuration, Mode, NamedAuthenticator
 from authsvc.errors import InvalidConfigurationError
+from authsvc.store.sqlite import SQLiteSettings, SQLiteStore
 
 HEADER = {"apiVersion": v1alpha1.API_VERSION, "kind": KIND}
 
@@ -169,7 +170,7 @@ def test_without_tls_reviews_are_answered_on_loopback(folder: Path, bind: str) -
     assert loaded(folder, {"server": {"bind": bind}}).server.bind == bind
 
 
-@pytest.mark.parametrize("bind", ["0.0.0.0:1", "[::]:1", ":1", "10.0.0.1:1", "authsvc:1", "*:1"])
+@pytest.mark.parametrize("bind", ["0.0.0.0:1", "[::]:1", "10.0.0.1:1", "authsvc:1"])
 def test_and_nowhere_else(folder: Path, bind: str) -> None:
     assert errors(folder, {"server": {"bind": bind}}) == [
         f"server.tls: required to listen on {bind}, which is not loopback"
@@ -185,6 +186,59 @@ def test_an_address_is_a_host_and_a_port(folder: Path, bind: str, listener: str)
         error.startswith(f"{place}: expected host:port")
         for error in errors(folder, {"server": server})
     )
+
+
+@pytest.mark.parametrize("bind", [":8443", "*:8443"])
+def test_all_interfaces_are_named_as_addresses(folder: Path, bind: str) -> None:
+    assert errors(folder, {"server": {"bind": "127.0.0.1:1", "probes": {"bind": bind}}}) == [
+        "server.probes.bind: names no host; all interfaces are 0.0.0.0:8443, or [::]:8443 with IPv6"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bind", "probes"),
+    [
+        ("127.0.0.1:8443", "127.0.0.1:8443"),
+        ("127.0.0.1:8443", "0.0.0.0:8443"),
+        ("[::1]:8443", "[::]:8443"),
+    ],
+)
+def test_probes_do_not_take_the_port_of_the_reviews(folder: Path, bind: str, probes: str) -> None:
+    assert errors(folder, {"server": {"bind": bind, "probes": {"bind": probes}}}) == [
+        f"server.probes.bind: takes the port of server.bind, {bind}: give it one of its own"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bind", "probes"),
+    [
+        ("127.0.0.1:8443", "127.0.0.1:8080"),
+        ("127.0.0.1:8443", "127.0.0.2:8443"),
+        ("127.0.0.1:0", "127.0.0.1:0"),
+    ],
+)
+def test_and_may_have_another_port_or_another_host(folder: Path, bind: str, probes: str) -> None:
+    configuration = loaded(folder, {"server": {"bind": bind, "probes": {"bind": probes}}})
+
+    assert configuration.server.probes_bind == probes
+
+
+def test_a_store_that_is_no_database_is_refused_and_a_look_leaves_nothing(folder: Path) -> None:
+    (folder / "text").write_text("a file of something else\n" * 100)
+    (folder / "empty").touch()
+    SQLiteStore(SQLiteSettings(folder / "store.db")).purge(0)
+    before = sorted(folder.iterdir())
+
+    def store(file: str) -> dict[str, Any]:
+        return {"store": {"type": "SQLite", "sqlite": {"file": file}}}
+
+    assert errors(folder, store("policy")) == ["store.sqlite.file: FOLDER/policy: not a file"]
+    assert errors(folder, store("text")) == [
+        "store.sqlite.file: FOLDER/text: file is not a database"
+    ]
+    for good in ("store.db", "empty", "none-yet"):
+        assert loaded(folder, store(good)).store == SQLiteSettings(folder / good)
+    assert sorted({*folder.iterdir()} - {folder / "authsvc.yaml"}) == before
 
 
 def defaults() -> dict[str, Any]:

@@ -116,6 +116,7 @@ def _errors(folder: Path, changes: dict[str, Any]) -> list[str]:
         ("issuer.url", "https://x.example.org/a?b", "issuer.url: must end with the host or port"),
         ("issuer.url", None, "issuer.url: required"),
         ("issuer.keys", None, "issuer.keys: required"),
+        ("issuer.keys", "passwords", "issuer.keys: "),
         ("issuer.passwords", [], "issuer.passwords: nobody could log in"),
         ("issuer.passwords", ["x"], "issuer.passwords[0]: no authenticator is called 'x'"),
         (
@@ -227,6 +228,20 @@ def test_all_faults_are_said_at_once(folder: Path) -> None:
     )
 
     assert len(errors) == 3
+
+
+def test_keys_that_are_not_made_yet_are_said_with_the_rest_and_what_makes_them(
+    folder: Path,
+) -> None:
+    shutil.rmtree(folder / "keys")
+
+    first, *others = sorted(_errors(folder, {"issuer.url": "x"}))
+
+    keys = folder / "keys"
+    assert first == (
+        f"issuer.keys: {keys}: no such folder; `authsvc keys rotate` makes it and the first key"
+    )
+    assert len(others) == 1
 
 
 def test_weak_keys_keep_a_service_from_starting(folder: Path) -> None:

@@ -285,6 +285,10 @@ def not_pem(settings: TLSSettings) -> None:
     settings.cert_file.write_bytes(b"\x00\xff")
 
 
+def leaf_as_ca(settings: TLSSettings) -> None:
+    settings.client_ca_file.write_bytes(settings.cert_file.read_bytes())
+
+
 def swap_key(settings: TLSSettings) -> None:
     settings.key_file.write_bytes(settings.cert_file.read_bytes())
 
@@ -294,6 +298,7 @@ def swap_key(settings: TLSSettings) -> None:
     [
         (remove, r"certFile: .*server\.crt: no such file or directory"),
         (empty, r"clientCAFile: .*ca\.crt: no certificates in PEM"),
+        (leaf_as_ca, r"clientCAFile: .*ca\.crt: holds no CA"),
         (not_pem, r"certFile: .*server\.crt: no certificates in PEM"),
         (swap_key, r"keyFile: .*server\.key: not .*server\.crt's key"),
     ],
@@ -304,6 +309,13 @@ def test_files_that_can_not_be_used_are_named_at_the_start(
     damage(settings)
     with pytest.raises(InvalidConfigurationError, match=rf"server\.tls\.{error}"):
         certificates.following(settings)
+
+
+def test_a_client_that_is_its_own_issuer_may_be_pinned(settings: TLSSettings) -> None:
+    sign(settings, ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    leaf_as_ca(settings)
+
+    assert certificates.load(settings).context.get_ca_certs() == []
 
 
 def sign(settings: TLSSettings, key: Any, hash_: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ import msgspec
 from authsvc.authn.passwords_settings import StaticPasswordsSettings
 from authsvc.config.model import IssuingSettings
 from authsvc.config.v1alpha1.attempts import Attempts
+from authsvc.config.v1alpha1.secrets import secret_file
 from authsvc.decoding.structs import Duration, Place, Wire, readable, seconds
 from authsvc.issuer.settings import (
     DEFAULT_CLIENT,
@@ -69,7 +71,7 @@ class Client(Wire, frozen=True):
         """Convert to the internal model."""
         secret = None
         if self.secret_file:
-            secret = at.field("secretFile").existing_file(self.secret_file)
+            secret = secret_file(self.secret_file, at.field("secretFile"))
         grants = frozenset(_GRANTS[grant] for grant in self.grants)
         return ClientSettings(self.id, grants, secret)
 
@@ -121,7 +123,7 @@ class Issuer(Wire, frozen=True):
         self._check_names(at, types)
         settings = IssuerSettings(
             url=self.url,
-            keys=at.file(self.keys),
+            keys=self._keys(at.field("keys")),
             audience=self.audience,
             audiences=self.audiences,
             clients=self._clients(at.field("clients")),
@@ -139,6 +141,14 @@ class Issuer(Wire, frozen=True):
         )
         _check_times(settings, at)
         return IssuingSettings(settings, self.passwords, self.exchange)
+
+    def _keys(self, at: Place) -> Path:
+        folder = at.file(self.keys)
+        if not folder.exists():
+            at.error(f"{folder}: no such folder; `authsvc keys rotate` makes it and the first key")
+        elif not folder.is_dir():
+            at.error(f"{folder}: not a folder")
+        return folder
 
     def _check_url(self, at: Place) -> None:
         parts = urlsplit(self.url)

@@ -13,6 +13,7 @@ from authsvc.authn.ldap import settings as internal
 from authsvc.authn.ldap.presets import PRESETS, Preset
 from authsvc.authn.ldap.settings import LDAPSettings, Security, parse_nameserver
 from authsvc.config.v1alpha1.claims import check_extra_key, check_prefix
+from authsvc.config.v1alpha1.secrets import secret_file
 from authsvc.decoding.structs import Duration, Place, Wire, readable, seconds
 
 # Put into filters as it stands, so nothing but a name (RFC 4512, section 2.5).
@@ -98,7 +99,7 @@ class Bind(Wire, frozen=True):
         if not self.password_file:
             at.field("passwordFile").error("required for type Simple")
             return internal.NoBind()
-        file = at.field("passwordFile").existing_file(self.password_file)
+        file = secret_file(self.password_file, at.field("passwordFile"))
         return internal.SimpleBind(dn=self.dn, password_file=file)
 
 

@@ -70,7 +70,10 @@ class Server(Wire, frozen=True):
         if self.tls is None and not _is_loopback(host):
             at.field("tls").error(f"required to listen on {self.bind}, which is not loopback")
         if self.probes.bind:
-            _check_address(self.probes.bind, at.field("probes").field("bind"))
+            place = at.field("probes").field("bind")
+            _check_address(self.probes.bind, place)
+            if _meet(self.bind, self.probes.bind):
+                place.error(f"takes the port of server.bind, {self.bind}: give it one of its own")
         for name, duration in (
             ("headerTimeout", self.header_timeout),
             ("bodyTimeout", self.body_timeout),
@@ -104,7 +107,16 @@ def _check_address(address: str, at: Place) -> str:
     host, colon, port = address.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
         at.error(f"expected host:port, such as 127.0.0.1:8443, got {address!r}")
+    elif host in {"", "*"}:
+        at.error(f"names no host; all interfaces are 0.0.0.0:{port}, or [::]:{port} with IPv6")
     return host.strip("[]")
+
+
+def _meet(one: str, other: str) -> bool:
+    """Whether two addresses are one to the system, which opens each but once."""
+    (host, _, port), (other_host, _, other_port) = one.rpartition(":"), other.rpartition(":")
+    everywhere = {"0.0.0.0", "[::]"} & {host, other_host}  # noqa: S104  names of all interfaces
+    return port == other_port != "0" and (host == other_host or bool(everywhere))
 
 
 def _is_loopback(host: str) -> bool:

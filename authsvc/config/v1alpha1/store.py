@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import sqlite3
+from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -26,7 +29,24 @@ class SQLite(Wire, frozen=True):
         file = at.file(self.file)
         if not file.parent.is_dir():
             at.field("file").error(f"{file.parent}: no such folder")
+        elif file.exists():
+            self._check(file, at.field("file"))
         return SQLiteSettings(file, seconds(self.timeout))
+
+    def _check(self, file: Path, at: Place) -> None:
+        if not file.is_file():
+            at.error(f"{file}: not a file")
+            return
+        try:
+            # By SQLite alone: whoever else opens and closes a database takes this
+            # process's locks on it away (sqlite.org/howtocorrupt.html, 2.2).
+            # Immutable: looking makes neither a log nor a lock.
+            with contextlib.closing(
+                sqlite3.connect(f"{file.absolute().as_uri()}?immutable=1", uri=True)
+            ) as database:
+                database.execute("PRAGMA schema_version")
+        except sqlite3.Error as error:
+            at.error(f"{file}: {error}")
 
 
 class Redis(Wire, frozen=True):
