@@ -21,6 +21,7 @@ import structlog
 from authsvc import certificates
 from authsvc.certificates import Certificates
 from authsvc.config import load
+from authsvc.config.exposure import exposed
 from authsvc.config.model import Engine
 from authsvc.config.naming import shared_names
 from authsvc.errors import ConfigError, InvalidConfigurationError
@@ -115,6 +116,10 @@ class Runtime:
             _log.warning("table_names_the_control_plane", place=str(doubt))
         for warning in self._ending():
             _log.warning("certificate_ends", warning=warning)
+        for file in self._exposed():
+            _log.warning("secret_file_mode_lets_everybody_read", file=str(file))
+        for warning in self._idle():
+            _log.warning("nothing_is_configured", warning=warning)
         # For servers that do not say when they end.
         atexit.register(self.close)
 
@@ -153,7 +158,13 @@ class Runtime:
     def warnings(self) -> Sequence[str]:
         """Return what works now but will stop working, or may surprise."""
         shared = shared_names(self.configuration.authentication.authenticators)
-        return [*self._ending(), *map(str, shared), *map(str, self.service.doubts())]
+        return [
+            *self._ending(),
+            *map(str, shared),
+            *map(str, self.service.doubts()),
+            *(f"{file}: its mode lets everybody read it: chmod o-rwx" for file in self._exposed()),
+            *self._idle(),
+        ]
 
     def _files(self) -> Sequence[Reloading[Any]]:
         certificates = () if self.certificates is None else (self.certificates,)
@@ -163,6 +174,16 @@ class Runtime:
         if part.last_error:
             return f"last good kept: {part.last_error}"
         return "\n".join(self._ending()) if part is self.certificates else ""
+
+    def _exposed(self) -> Sequence[Path]:
+        return exposed(self.service.configuration)
+
+    def _idle(self) -> Sequence[str]:
+        """Return a warning where a configuration leaves nothing to do."""
+        configuration = self.service.configuration
+        if configuration.authentication.authenticators or configuration.authorization.policy_folder:
+            return ()
+        return ("no authenticators and no policy: every token is nobody's, every question open",)
 
     def _ending(self) -> Sequence[str]:
         return () if self.certificates is None else self.certificates.current.ending(time.time())

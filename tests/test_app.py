@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from structlog.testing import capture_logs
 
 from authsvc.app import CONFIG_VARIABLE, Application, create_app
 from authsvc.config import KIND, v1alpha1
@@ -349,3 +350,27 @@ def test_with_tls_configured_a_carrier_without_certificates_is_refused(folder: P
         assert "the server certificate ends on" in told.detail  # tests' own live for a day
     finally:
         application.runtime.close()
+
+
+def test_a_start_logs_what_may_surprise(folder: Path) -> None:
+    table = folder / "tokens.csv"
+    table.chmod(0o644)
+    warned = {"level": "warning", "decisions": "off"}
+
+    def run(*tables: str, **sections: Any) -> None:
+        runtime = create_app(configure(folder, *tables, logging=warned, **sections)).runtime
+        with capture_logs() as caught:
+            runtime.start()
+            runtime.close()
+        logs.extend(caught)
+
+    logs: list[Any] = []
+    run("tokens")
+    run(authorization={})
+
+    events = [entry for entry in logs if entry["log_level"] == "warning"]
+    assert [entry["event"] for entry in events] == [
+        "secret_file_mode_lets_everybody_read",
+        "nothing_is_configured",
+    ]
+    assert events[0]["file"] == str(table)

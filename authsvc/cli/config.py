@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from authsvc.cli.authentication_configuration import authentication_configuration
+from authsvc.cli.policy.check import warnings_of
+from authsvc.cli.policy.output import plural
+
+if TYPE_CHECKING:
+    from authsvc.config.model import AuthorizationSettings
 
 
 @click.group()
@@ -32,8 +39,19 @@ def check(file: Path) -> None:
     click.echo(f"  authorization:  {settings.authorization.mode.value}")
     for part in runtime.checks():
         click.echo(f"  loaded:         {part.name}")
-    for warning in runtime.warnings():
+    for warning in (*runtime.warnings(), *_of_policy(settings.authorization)):
         click.echo(f"  warning:        {warning}")
+
+
+def _of_policy(settings: AuthorizationSettings) -> Sequence[str]:
+    """Return how many rows `authsvc policy check` would warn of; which, it says itself."""
+    if settings.policy_folder is None:
+        return ()
+    count = warnings_of(settings.policy_folder)
+    what = (
+        f"policy: {plural(count, 'warning')}, see `authsvc policy check {settings.policy_folder}`"
+    )
+    return (what,) if count else ()
 
 
 @config.command(

@@ -133,6 +133,7 @@ def test_names_of_the_control_plane_in_tables_are_warnings_with_their_places(sit
     (site / "passwords").write_text(
         f'# people\ncarl:{cheap_hash("canary-4")}:4:"kubeadm:cluster-admins"\n'
     )
+    (site / "passwords").chmod(0o600)
     passwords = """\
   - {name: people, type: StaticPasswords, staticPasswords: {file: passwords}}
 authorization:"""
@@ -148,6 +149,39 @@ authorization:"""
         "tokens.csv:3: user 'System:Admin' is the control plane's: it is refused",
         "passwords:2: group 'kubeadm:cluster-admins' is the control plane's: it is left out",
     ]
+
+
+def test_secrets_that_everybody_may_read_are_warnings(site: Path) -> None:
+    (site / "tokens.csv").chmod(0o644)
+    (site / "pki/server.key").chmod(0o640)  # a group may: so is a Secret under an fsGroup
+
+    run = authsvc("config", "check", str(site / "authsvc.yaml"))
+
+    assert (run.returncode, run.stderr) == (0, "")
+    assert [line for line in run.stdout.splitlines() if "warning" in line] == [
+        f"  warning:        {site / 'tokens.csv'}: its mode lets everybody read it: chmod o-rwx"
+    ]
+
+
+def test_rows_that_a_policy_check_warns_of_are_counted(site: Path) -> None:
+    with (site / "policy/bindings.csv").open("a") as file:
+        file.write("p, user:alice, *, pod, *, get, deny\n")
+
+    run = authsvc("config", "check", str(site / "authsvc.yaml"))
+
+    assert (run.returncode, run.stderr) == (0, "")
+    warning = f"policy: 1 warning, see `authsvc policy check {site / 'policy'}`"
+    assert f"  warning:        {warning}\n" in run.stdout
+
+
+def test_a_configuration_that_knows_and_grants_nothing_is_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "authsvc.yaml"
+    file.write_text("apiVersion: config.authsvc.io/v1alpha1\nkind: AuthsvcConfiguration\n")
+
+    run = authsvc("config", "check", str(file))
+
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "  warning:        no authenticators and no policy: " in run.stdout
 
 
 def test_a_check_starts_nothing_and_writes_nothing(site: Path) -> None:

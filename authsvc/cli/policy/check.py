@@ -84,6 +84,12 @@ def check(
     raise SystemExit(1 if any(line.severity in bad for line in found) else 0)
 
 
+def warnings_of(place: Path) -> int:
+    """Return how many warnings there are about a policy that can be read."""
+    found = _findings(place, None, _catalogue(None, cluster=False))
+    return sum(line.severity == "warning" for line in found)
+
+
 def _catalogue(resources: Path | None, *, cluster: bool) -> Catalogue:
     from authsvc.policy.resources import Catalogue
 
