@@ -95,6 +95,14 @@ class Folder:
         else:
             self._record(path, Outcome.KEPT, "edited by hand")
 
+    def is_edited(self, name: str) -> bool:
+        """Whether a file is there that is not as it was generated."""
+        path = self.root / name
+        if not _exists(path):
+            return False
+        with reported(path):
+            return not _is_ours(beneath.read_plain(path).decode("utf-8", "replace"))
+
     def replace(
         self,
         name: str,

@@ -58,6 +58,7 @@ def _initialise(
 ) -> Initialised:
     folder = Folder(directory)
     found = site.resolve(folder.root, folder.owner, wanted)
+    starter.check(folder, found)
     Material(folder, now, root_signs=found.runs_as_pod).ensure(found.hosts, own_authority)
     for name, review in (
         (site.AUTHENTICATION_KUBECONFIG, Review.AUTHENTICATION),

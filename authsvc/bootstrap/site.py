@@ -161,6 +161,12 @@ def _present_url(folder: Path) -> SplitResult | None:
     return None
 
 
+def present_url(folder: Path) -> str | None:
+    """Return where the API server of an earlier run is told to ask; None where there is none."""
+    url = _present_url(folder)
+    return None if url is None else f"{url.scheme}://{url.netloc}"
+
+
 def _present_node_folder(folder: Path) -> PurePosixPath | None:
     document = present_yaml(folder / AUTHORIZATION_CONFIG)
     authorizers = document.get("authorizers") if isinstance(document, dict) else None

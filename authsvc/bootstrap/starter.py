@@ -5,17 +5,24 @@ None of it opens a door: the table holds no token and the policy binds nobody.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from authsvc.bootstrap import material, pki
 from authsvc.bootstrap.files import SECRET, Folder
-from authsvc.bootstrap.site import LOOPBACK_HOST, Site, is_loopback, present_yaml
+from authsvc.bootstrap.site import LOOPBACK_HOST, Site, is_loopback, present_url, present_yaml
+from authsvc.errors import ConfigError
+
+CONFIGURATION = "authsvc.yaml"
 
 
 def write(folder: Folder, site: Site) -> None:
-    """Write what is not there yet; what is there belongs to the administrator."""
-    present = folder.root / "authsvc.yaml"
-    folder.starter("authsvc.yaml", configuration(site), note=_unreached(present, site))
+    """Write what is not there yet; what is there belongs to the administrator.
+
+    A configuration that nobody edited is written anew where it does not listen as it
+    should, and for nothing else: a renewal must not bring the settings of a new release.
+    """
+    if folder.is_edited(CONFIGURATION) or _present_bind(folder) == site.bind:
+        folder.starter(CONFIGURATION, "", note=_unreached(folder, site))
+    else:
+        folder.generated(CONFIGURATION, configuration(site))
     folder.starter("tokens.csv", _TOKENS, SECRET)
     if not (folder.root / "policy").exists():
         from authsvc.policy.starter import starter_policy  # late: a kubeconfig needs no policy
@@ -24,15 +31,39 @@ def write(folder: Folder, site: Site) -> None:
             folder.starter(f"policy/{name}", text)
 
 
-def _unreached(present: Path, site: Site) -> str:
-    """Return a note where an edited configuration does not listen where the API server asks."""
-    match present_yaml(present):
-        case {"server": {"bind": str(bind)}}:
-            host, _, port = bind.rpartition(":")
-            elsewhere = is_loopback(host) and not site.bind.startswith(LOOPBACK_HOST)
-            if elsewhere or port != str(site.port):
-                return f"yours; it listens on {bind}, but the API server will ask {site.url}"
+def check(folder: Folder, site: Site) -> None:
+    """See that an edited configuration listens where the API server is about to be told to ask.
+
+    Where it asks already and yet elsewhere (through a load balancer) is only noted.
+
+    Raises:
+        ConfigError: it does not; nothing was written yet.
+    """
+    note = _unreached(folder, site) if folder.is_edited(CONFIGURATION) else ""
+    if note and present_url(folder.root) != site.url:
+        raise ConfigError(
+            str(folder.root / CONFIGURATION),
+            f'{note}: write `bind: "{site.bind}"` there first, or give --host and --port as it'
+            " listens; nothing was changed",
+        )
+
+
+def _unreached(folder: Folder, site: Site) -> str:
+    """Return a note where a configuration does not listen where the API server asks."""
+    bind = _present_bind(folder)
+    if bind is not None:
+        host, _, port = bind.rpartition(":")
+        elsewhere = is_loopback(host) and not site.bind.startswith(LOOPBACK_HOST)
+        if elsewhere or port != str(site.port):
+            return f"yours; it listens on {bind}, but the API server will ask {site.url}"
     return ""
+
+
+def _present_bind(folder: Folder) -> str | None:
+    match present_yaml(folder.root / CONFIGURATION):
+        case {"server": {"bind": str(bind)}}:
+            return bind
+    return None
 
 
 def configuration(site: Site) -> str:
@@ -60,7 +91,9 @@ authentication:
       file: tokens.csv
 
 authorization:
-  mode: Enforce  # or Shadow: log what would be said, decide nothing
+  # The policy names nobody yet. In a cluster that is in use, try first what you write
+  # there: with Shadow every decision is logged, and none binds.
+  mode: Enforce
   policy:
     folder: policy
 """

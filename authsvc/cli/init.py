@@ -101,10 +101,10 @@ def init(  # noqa: PLR0913, PLR0917  an option each, and click passes them by na
         own_authority=OwnAuthority(ca_cert, ca_key) if ca_cert and ca_key else None,
         authentication_config=starter(oidc_issuer, audiences) if oidc_issuer else None,
     )
-    _report(result)
+    _report(result, directory)
 
 
-def _report(result: Initialised) -> None:
+def _report(result: Initialised, directory: Path) -> None:
     changed = [each for each in result.written if each.outcome is not Outcome.KEPT]
     for each in result.written:
         if each.outcome is not Outcome.KEPT or each.note:
@@ -120,16 +120,16 @@ def _report(result: Initialised) -> None:
     if names <= _RENEWED:
         click.echo("\nNothing to restart: the service and the API server take these up.")
     else:
-        click.echo(f"\nNext:\n{_next_steps(result.site)}")
+        click.echo(f"\nNext:\n{_next_steps(result.site, directory)}")
 
 
-def _next_steps(site: Site) -> str:
+def _next_steps(site: Site, directory: Path) -> str:
     def path(name: str) -> str:
-        full = site.folder / name
-        here = Path.cwd()
-        return shlex.quote(str(full.relative_to(here) if full.is_relative_to(here) else full))
+        return shlex.quote(str(directory / name))
 
     steps = [f"say who may do what:  {path('tokens.csv')} and {path('policy')}"]
+    if site.target is not Target.KIND:
+        steps.append(f"in a cluster in use:  mode: Shadow in {path('authsvc.yaml')} to begin with")
     if site.runs_as_pod and site.owner[0] == 0:
         steps.append(
             f"not as root:          chown -R 60843:60843 {path('.')}, "

@@ -28,6 +28,12 @@ def test_init_says_what_it_wrote_and_what_comes_next_and_then_that_there_is_noth
     assert (second.returncode, second.stdout) == (0, f"{tmp_path / 'site'}: nothing to do\n")
 
 
+def test_what_comes_next_names_the_folder_as_it_was_given(tmp_path: Path) -> None:
+    done = authsvc("init", "--dir", tmp_path / "site", cwd=Path("/"))
+
+    assert f"authsvc serve --config {tmp_path / 'site/authsvc.yaml'}\n" in done.stdout
+
+
 def test_a_renewed_certificate_asks_for_nothing_more(tmp_path: Path) -> None:
     authsvc("init", "--dir", "site", cwd=tmp_path)
     for name in ("server.crt", "server.key"):

@@ -12,7 +12,7 @@ import yaml
 
 from authsvc.authn.static import StaticTokenAuthenticator
 from authsvc.authn.static_settings import StaticTokensSettings
-from authsvc.bootstrap import Initialised, Outcome, Target, Wanted, initialise
+from authsvc.bootstrap import Initialised, Outcome, Target, Wanted, initialise, starter
 from authsvc.bootstrap.pki import CA_LIFETIME, CA_RENEW_BEFORE, LIFETIME, RENEW_BEFORE
 from authsvc.config import load
 from authsvc.errors import ConfigError
@@ -34,6 +34,12 @@ def changed(result: Initialised) -> set[str]:
         for each in result.written
         if each.outcome is not Outcome.KEPT
     }
+
+
+def edit(site: Path, old: str = "", new: str = "") -> None:
+    """Make the configuration the administrator's own."""
+    file = site / "authsvc.yaml"
+    file.write_text(file.read_text().replace(old, new) + "# mine\n")
 
 
 def test_the_names_that_others_rely_on_are_there(site: Path) -> None:
@@ -96,6 +102,7 @@ def test_what_the_administrator_changed_is_never_overwritten(site: Path) -> None
         with (site / name).open("a") as file:
             file.write("# mine\n")
     (site / "policy/roles.csv").unlink()
+    edit(site, "127.0.0.1:8443", "0.0.0.0:8443")
     before = contents(site)
 
     again = initialise(site, Wanted(hosts=("auth.example.com",)), now=NOW)
@@ -107,15 +114,58 @@ def test_what_the_administrator_changed_is_never_overwritten(site: Path) -> None
     assert notes["apiserver/authorization.kubeconfig"] == "edited by hand"
 
 
-def test_a_new_host_is_told_where_an_edited_configuration_does_not_listen_for_it(
-    site: Path,
+@pytest.mark.parametrize(
+    ("wanted", "bind"),
+    [
+        (Wanted(port=9443), "127.0.0.1:9443"),
+        (Wanted(hosts=("10.0.0.5",)), "0.0.0.0:8443"),
+    ],
+)
+def test_a_configuration_that_nobody_edited_listens_where_the_api_server_will_ask(
+    site: Path, wanted: Wanted, bind: str
 ) -> None:
-    again = initialise(site, Wanted(hosts=("10.0.0.5",)), now=NOW)
+    again = initialise(site, wanted, now=NOW)
+
+    assert "authsvc.yaml" in changed(again)
+    assert load(site / "authsvc.yaml").server.bind == bind
+
+
+def test_one_of_another_release_that_listens_as_it_should_stays(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starter, "configuration", lambda _: "# of the next release\n")
+
+    assert changed(initialise(site, now=NOW)) == set()
+
+
+@pytest.mark.parametrize("wanted", [Wanted(port=9443), Wanted(hosts=("10.0.0.5",))])
+def test_nothing_is_changed_where_an_edited_configuration_would_not_be_asked(
+    site: Path, wanted: Wanted
+) -> None:
+    edit(site)
+    before = contents(site)
+
+    with pytest.raises(ConfigError) as refused:
+        initialise(site, wanted, now=NOW)
+
+    assert contents(site) == before
+    assert refused.value.path == str(site / "authsvc.yaml")
+    assert "it listens on 127.0.0.1:8443, but the API server will ask https://" in str(
+        refused.value
+    )
+
+
+def test_a_load_balancer_in_between_is_noted_and_hinders_no_renewal(site: Path) -> None:
+    initialise(site, Wanted(hosts=("10.0.0.5",), port=443), now=NOW)
+    edit(site, "0.0.0.0:443", "0.0.0.0:8443")
+
+    again = initialise(site, now=NOW + LIFETIME)
 
     (note,) = [each.note for each in again.written if each.path.name == "authsvc.yaml"]
     assert note == (
-        "yours; it listens on 127.0.0.1:8443, but the API server will ask https://10.0.0.5:8443"
+        "yours; it listens on 0.0.0.0:8443, but the API server will ask https://10.0.0.5:443"
     )
+    assert "pki/server.crt" in changed(again)
 
 
 @pytest.mark.parametrize(("days", "renewed"), [(31, False), (29, True)])
