@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from pathlib import Path
 
 from authsvc.bootstrap import beneath
 from authsvc.errors import ConfigError
-from authsvc.files import reason, write_whole
+from authsvc.files import access_list, reason, write_whole
 
 PUBLIC = 0o644
 SECRET = 0o600
@@ -112,11 +113,15 @@ class Folder:
         *,
         owner: tuple[int, int] | None = None,
     ) -> None:
-        """Put a file in place, whatever was there; where root does, it is ``owner``'s."""
+        """Put a file in place, whatever was there; where root does, it is ``owner``'s.
+
+        An access list (setfacl) of what was there stays.
+        """
         path = self.root / name
         outcome = Outcome.UPDATED if _exists(path) else Outcome.CREATED
         with reported(path), beneath.parent_of(self.root, name, make=True) as parent:
-            write_whole(path, content, mode, owner or self.owner, folder=parent)
+            if not write_whole(path, content, mode, owner or self.owner, folder=parent):
+                note = ", ".join(filter(None, (note, "without its access list: setfacl it anew")))
         self._record(path, outcome, note)
 
     def keep(self, name: str) -> None:
@@ -127,8 +132,12 @@ class Folder:
         """Leave a secret as it is, but for permissions that let others read it."""
         path = self.root / name
         with reported(path), beneath.key_material(self.root, name) as file:
-            if os.fstat(file).st_mode & 0o077:
-                os.fchmod(file, SECRET)
+            mode = stat.S_IMODE(os.fstat(file).st_mode)
+            # Beside an access list the group's bits are only the most that it may
+            # give (acl(5)): without them nobody whom it names could read.
+            allowed = 0o670 if access_list(file) else SECRET
+            if mode & 0o077 & ~allowed:
+                os.fchmod(file, mode & allowed)
                 self._record(path, Outcome.UPDATED, "others could read it")
             else:
                 self._record(path, Outcome.KEPT)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 
 import pytest
 
 from authsvc.bootstrap.files import SECRET, Folder, Outcome
 from authsvc.errors import ConfigError
+
+ACL = "system.posix_acl_access"
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
@@ -59,3 +62,76 @@ def test_a_starter_is_written_once(tmp_path: Path) -> None:
     folder.starter("file", "second")
 
     assert (tmp_path / "file").read_text() == "first"
+
+
+def access_list(*, others: int = 0) -> bytes:
+    """Return what `setfacl -m u:1234:r` makes of mode 0600 (acl(5), linux/posix_acl_xattr.h)."""
+    nobody = 0xFFFFFFFF
+    owner, user, group, mask, other = 0x01, 0x02, 0x04, 0x10, 0x20
+    entries = [
+        *((owner, 6, nobody), (user, 4, 1234), (group, 0, nobody)),
+        *((mask, 4, nobody), (other, others, nobody)),
+    ]
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+@pytest.fixture
+def opened_key(tmp_path: Path) -> Path:
+    """Return a secret that another user, the API server's, was given to read."""
+    Folder(tmp_path).replace("key", b"old", SECRET)
+    os.setxattr(tmp_path / "key", ACL, access_list())
+    return tmp_path / "key"
+
+
+def test_whom_a_secret_was_opened_to_may_read_the_next_one(opened_key: Path) -> None:
+    Folder(opened_key.parent).replace("key", b"new", SECRET)
+
+    assert os.getxattr(opened_key, ACL) == access_list()
+    assert opened_key.read_bytes() == b"new"
+
+
+def test_and_go_on_reading_the_one_that_is_kept(opened_key: Path) -> None:
+    folder = Folder(opened_key.parent)
+    folder.keep_secret("key")
+
+    assert os.getxattr(opened_key, ACL) == access_list()
+    assert [each.outcome for each in folder.written] == [Outcome.KEPT]
+
+
+def test_an_access_list_opens_no_secret_to_everybody(opened_key: Path) -> None:
+    for renew in (False, True):
+        os.setxattr(opened_key, ACL, access_list(others=4))
+        folder = Folder(opened_key.parent)
+        if renew:
+            folder.replace("key", b"new", SECRET)
+        else:
+            folder.keep_secret("key")
+
+        assert os.getxattr(opened_key, ACL) == access_list()
+
+
+def test_an_access_list_that_cannot_be_kept_is_said(
+    opened_key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(os, "setxattr", refuse)
+    folder = Folder(opened_key.parent)
+    folder.replace("key", b"new", SECRET, "it ends soon")
+
+    assert [each.note for each in folder.written] == [
+        "it ends soon, without its access list: setfacl it anew"
+    ]
+    assert opened_key.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes the file of someone else")
+def test_the_access_list_of_another_users_file_opens_nothing_of_roots(opened_key: Path) -> None:
+    os.chown(opened_key, 1234, 1234)
+
+    Folder(opened_key.parent).replace("key", b"new", SECRET, owner=(0, 0))
+
+    assert opened_key.stat().st_mode & 0o077 == 0
+    with pytest.raises(OSError, match="No data available"):
+        os.getxattr(opened_key, ACL)
