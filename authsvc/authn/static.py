@@ -1,7 +1,7 @@
 """Static tokens: a table in a file, for bootstrap and for robots.
 
 The file is Kubernetes' own (``--token-auth-file``): ``token,user,uid,"group1,group2"``
-a line, the groups optional. A token may be given hashed, as ``sha256:`` and
+a line, the groups optional, no header. A token may be given hashed, as ``sha256:`` and
 64 hex digits; `authsvc token hash` makes one. Only hashes are kept in memory.
 """
 
@@ -61,6 +61,8 @@ def _parse_row(cells: list[str]) -> Row[bytes, UserInfo]:
     if not 3 <= len(cells) <= 4:
         raise ValueError(f'expected token,user,uid,"group1,group2", got {len(cells)} cells')
     token, username, uid, groups = (*cells, "")[:4]
+    if [cell.lower() for cell in cells[:3]] == ["token", "user", "uid"]:
+        raise ValueError("a header, which would be a token: put # in front of it")
     if not token:
         raise ValueError("the token is empty")
     if not username:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
@@ -62,6 +63,7 @@ def read_table(
             if not cells or cells == [""]:
                 continue
             try:
+                _refuse_comment(cells[2:])  # a token or a password's hash comes before
                 row = parse_row([cell.strip() for cell in cells])
             except ValueError as error:
                 errors.append(PolicyError(name, line, str(error)))
@@ -84,6 +86,13 @@ def read_table(
 def parse_groups(cell: str) -> tuple[str, ...]:
     """Return the groups of a cell (``group1,group2``), sorted and unique."""
     return tuple(sorted({group.strip() for group in cell.split(",")} - {""}))
+
+
+def _refuse_comment(cells: Sequence[str]) -> None:
+    if any(re.search(r"(^|\s)#", cell) for cell in cells):
+        raise ValueError(
+            "a comment behind a row would be read as part of it: give it a line of its own"
+        )
 
 
 def _read_text(file: Path) -> str:

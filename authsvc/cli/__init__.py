@@ -74,8 +74,8 @@ def main() -> None:
         _end(str(error) or type(error).__name__)
     except OSError as error:
         # Of a file or folder that no part has looked at before, or of the output.
-        reason = (error.strerror or str(error)).lower()
-        _end(f"{error.filename}: {reason}" if error.filename else reason)
+        message = (error.strerror or str(error)).lower()
+        _end(f"{error.filename}: {message}" if error.filename else message)
 
 
 def _end(message: str) -> NoReturn:

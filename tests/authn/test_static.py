@@ -122,18 +122,26 @@ def test_every_fault_is_named_with_its_line(tmp_path: Path) -> None:
         ",nobody,\n"
         "four,,\n"
         "five,x,1,g,more\n"
+        "Token, User, UID, Groups\n"
+        "six,bob,1001 # since May\n"
+        "seven,bob,1001,devs # since May\n"
+        "eight,bob#1,10#01,dev#1\n"
         "sha256:12,bob,\n"
         "one,mallory,\n"
         f"sha256:{hashlib.sha256(b'one').hexdigest()},mallory,\n"
     )
+    behind = "a comment behind a row would be read as part of it: give it a line of its own"
     assert errors_of(file) == [
         (2, 'expected token,user,uid,"group1,group2", got 2 cells'),
         (5, "the token is empty"),
         (6, "the user is empty"),
         (7, 'expected token,user,uid,"group1,group2", got 5 cells'),
-        (8, "expected 64 hexadecimal digits after sha256:"),
-        (9, "the same token as in line 1"),
-        (10, "the same token as in line 1"),
+        (8, "a header, which would be a token: put # in front of it"),
+        (9, behind),
+        (10, behind),
+        (12, "expected 64 hexadecimal digits after sha256:"),
+        (13, "the same token as in line 1"),
+        (14, "the same token as in line 1"),
     ]
 
 
