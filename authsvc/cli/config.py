@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from authsvc.cli.authentication_configuration import authentication_configuration
+from authsvc.cli.options import config_argument
 from authsvc.cli.policy.check import warnings_of
 from authsvc.cli.policy.output import plural
 
@@ -25,7 +26,7 @@ def config() -> None:
     short_help="Check a file, and all that it names.",
     epilog="Example: authsvc config check /etc/authsvc/authsvc.yaml",
 )
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@config_argument
 def check(file: Path) -> None:
     """Check FILE and every file it names; print all errors with their places, exit 1 if any."""
     from authsvc.runtime import Runtime

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,6 +32,34 @@ def config_option(command: F) -> F:
         type=click.Path(path_type=Path, dir_okay=False),
         help="The configuration file.",
     )(command)
+
+
+def config_argument(command: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--config``, and ``FILE`` for who gives it as an argument instead."""
+
+    @click.argument(
+        "argument",
+        metavar="[FILE]",
+        required=False,
+        type=click.Path(path_type=Path, dir_okay=False),
+    )
+    @click.option(
+        "--config",
+        "option",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="The configuration file; or FILE, or the variable AUTHSVC_CONFIG.",
+    )
+    @wraps(command)
+    def taking(argument: Path | None, option: Path | None, **others: Any) -> None:
+        if argument is not None and option is not None:
+            raise click.UsageError("FILE and --config are two answers to one question")
+        named = os.environ.get("AUTHSVC_CONFIG")
+        file = argument or option or (Path(named) if named else None)
+        if file is None:
+            raise click.UsageError("Which configuration file? Give FILE or --config.")
+        command(file=file, **others)
+
+    return taking
 
 
 def token_on_stdin() -> str:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from authsvc.cli.options import config_option
+from authsvc.cli.options import config_argument
 
 
 @click.command(epilog="Example: authsvc serve --config /etc/authsvc/authsvc.yaml")
-@config_option
+@config_argument
 def serve(file: Path) -> None:
     """Run the service until SIGTERM; SIGHUP reloads everything, all or nothing."""
     from authsvc.server import shared_metrics

@@ -31,12 +31,17 @@ def load(file: Path, *, unneeded: str = "") -> Configuration:
     file = file.absolute()
     document = read_yaml(file)
     if not isinstance(document, dict):
-        raise InvalidConfigurationError([ConfigError(str(file), "expected a mapping")])
+        message = (
+            "empty; `authsvc init` writes a first one" if document is None else "expected a mapping"
+        )
+        raise InvalidConfigurationError([ConfigError(str(file), message)])
     wire = VERSIONS.get(str(document.get("apiVersion")))
     if wire is None or document.get("kind") != KIND:
-        expected = " or ".join(VERSIONS)
+        expected = (("apiVersion", tuple(VERSIONS)), ("kind", (KIND,)))
         raise InvalidConfigurationError(
-            [ConfigError(str(file), f"expected apiVersion {expected} and kind {KIND}")]
+            ConfigError(field, f"expected {' or '.join(known)}, got {_said(document, field)}")
+            for field, known in expected
+            if document.get(field) not in known
         )
     at = Place(file.parent)
     decoded = decode(wire, document, at)
@@ -45,3 +50,7 @@ def load(file: Path, *, unneeded: str = "") -> Configuration:
     if errors or configuration is None:
         raise InvalidConfigurationError(errors or at.errors)
     return configuration
+
+
+def _said(document: dict[str, object], field: str) -> str:
+    return repr(document[field]) if field in document else "nothing"

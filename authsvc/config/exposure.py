@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from authsvc.authn.ldap.settings import LDAPSettings, SimpleBind
-from authsvc.authn.passwords import StaticPasswordsSettings
-from authsvc.authn.static import StaticTokensSettings
+from authsvc.authn.passwords_settings import StaticPasswordsSettings
+from authsvc.authn.static_settings import StaticTokensSettings
 from authsvc.config.model import Configuration
 from authsvc.store.redis import RedisSettings
 

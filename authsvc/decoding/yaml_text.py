@@ -58,9 +58,10 @@ def placed_faults(file: str) -> Iterator[None]:
         raise _unusable(file, f"not YAML: {error}") from None
 
 
-# What PyYAML says to the two slips that are made most.
+# What PyYAML says to the slips that are made most.
 _PROBLEMS = {
     "found character '\\t' that cannot start any token": "a tab: YAML is indented with spaces",
+    "but found another document": "a second document begins here: a file holds one",
     "mapping values are not allowed here": (
         "no ':' is expected here: look at the indentation, and for a ':' missing in the line before"
     ),

@@ -41,6 +41,27 @@ def test_a_good_configuration_is_said_to_be_one_part_by_part(site: Path) -> None
         assert f"  loaded:         {part}" in lines
 
 
+def test_the_file_may_be_named_as_to_every_other_command(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = str(site / "authsvc.yaml")
+    runner = CliRunner()
+    for arguments, variable in (([file], "none"), (["--config", file], "none"), ([], file)):
+        monkeypatch.setenv("AUTHSVC_CONFIG", variable)
+        run = runner.invoke(group, ["config", "check", *arguments])
+        assert (run.exit_code, run.output.splitlines()[0]) == (0, f"{file}: ok")
+
+    twice = runner.invoke(group, ["config", "check", file, "--config", file])
+    monkeypatch.delenv("AUTHSVC_CONFIG")
+    not_at_all = [runner.invoke(group, command) for command in (["config", "check"], ["serve"])]
+
+    assert twice.exit_code == 2
+    assert "two answers to one question" in twice.output
+    for run in not_at_all:
+        assert run.exit_code == 2
+        assert "Which configuration file?" in run.output
+
+
 def test_a_certificate_that_has_ended_is_a_warning(tmp_path: Path) -> None:
     long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=400)
     initialise(tmp_path / "site", now=long_ago)

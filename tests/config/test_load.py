@@ -99,28 +99,55 @@ def test_files_are_relative_to_the_configuration_and_absolute_afterwards(
     assert configuration.logging.decisions == folder / "decisions.jsonl"
 
 
+VERSION_WANTED = f"apiVersion: expected {v1alpha1.API_VERSION}, got "
+KIND_WANTED = f"kind: expected {KIND}, got "
+
+
 @pytest.mark.parametrize(
-    "document",
+    ("document", "expected"),
     [
-        {},
-        {"apiVersion": "config.authsvc.io/v9", "kind": KIND},
-        {"apiVersion": v1alpha1.API_VERSION},
-        {"apiVersion": v1alpha1.API_VERSION, "kind": "Other"},
-        {"apiVersion": [1], "kind": KIND},
-        {"apiVersion": None, "kind": KIND},
+        ({}, [f"{VERSION_WANTED}nothing", f"{KIND_WANTED}nothing"]),
+        (
+            {"apiVersion": "config.authsvc.io/v9", "kind": KIND},
+            [f"{VERSION_WANTED}'config.authsvc.io/v9'"],
+        ),
+        ({"apiVersion": v1alpha1.API_VERSION}, [f"{KIND_WANTED}nothing"]),
+        ({"apiVersion": v1alpha1.API_VERSION, "kind": "Other"}, [f"{KIND_WANTED}'Other'"]),
+        ({"apiVersion": [1], "kind": KIND}, [f"{VERSION_WANTED}[1]"]),
+        ({"apiVersion": None, "kind": KIND}, [f"{VERSION_WANTED}None"]),
     ],
 )
 def test_another_kind_or_version_is_refused_by_the_names_of_the_right_ones(
-    folder: Path, document: object
+    folder: Path, document: object, expected: list[str]
 ) -> None:
-    with pytest.raises(InvalidConfigurationError, match=f"{v1alpha1.API_VERSION} and kind {KIND}"):
+    with pytest.raises(InvalidConfigurationError) as refused:
         load(write(folder, document))
 
+    assert [str(error) for error in refused.value.errors] == expected
 
-@pytest.mark.parametrize("document", [[], "text", None, 7])
+
+@pytest.mark.parametrize("document", [[], "text", 7])
 def test_what_is_no_mapping_is_refused(folder: Path, document: object) -> None:
     with pytest.raises(InvalidConfigurationError, match="expected a mapping"):
         load(write(folder, document))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", ": empty; `authsvc init` writes a first one"),
+        ("# nothing yet\n", ": empty; `authsvc init` writes a first one"),
+        ("a: 1\n---\nb: 2\n", ":2: a second document begins here: a file holds one"),
+    ],
+)
+def test_a_file_holds_one_document(folder: Path, text: str, message: str) -> None:
+    file = folder / "authsvc.yaml"
+    file.write_text(text)
+
+    with pytest.raises(InvalidConfigurationError) as refused:
+        load(file)
+
+    assert str(refused.value) == f"{file}{message}"
 
 
 def test_faults_of_form_and_of_meaning_are_found_together(folder: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_time_is_text(file: Path) -> None:
         ("x: &x {a: 1}\ny:\n  <<: *x\n", ":3: merge keys (<<) are not part of YAML 1.2"),
         ("a: [1\n", ":2: expected ',' or ']', but got '<stream end>'"),
         ("a: b\n\tc: d\n", ":2: a tab: YAML is indented with spaces"),
-        ("a: 1\n---\nb: 2\n", ":2: but found another document"),
+        ("a: 1\n---\nb: 2\n", ":2: a second document begins here"),
         ("a: *b", ":1: found undefined alias 'b'"),
         ("a: !!python/object/apply:os.system ['true']", ":1: could not determine"),
         ("? {a: 1}\n: b", ":1: a key that is not a string"),
