@@ -186,6 +186,7 @@ def _what_next(demo: DemoFolder) -> None:
         "health, part by part": f"{curl} '{demo.url}/readyz?verbose'",
     }
     click.echo(_bold("It stays up until Ctrl-C. Try, in another terminal:"))
+    click.echo("  (there is no API server behind it: `kubectl get` would find nobody to ask)")
     for comment, line in lines.items():
         click.echo(f"  {click.style('# ' + comment, dim=True)}\n  {line}")
     if shutil.which("kubectl", path=f"{os.environ.get('PATH', '')}:{_PROGRAMS}") is None:
