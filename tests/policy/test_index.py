@@ -1,4 +1,4 @@
-"""What the index remembers of requests is bounded: clients choose what they ask."""
+"""What the index remembers of requests: not without bounds, and of nobody else."""
 
 from __future__ import annotations
 
@@ -54,3 +54,13 @@ def test_no_more_decisions_are_remembered_than_there_is_room_for(
         decision = evaluator.decide(ask(user=str(number)), NOW)
         assert (decision.effect, decision.rules) == (Effect.ALLOW, (f"a.csv:{number + 1}",))
         assert 0 < len(evaluator._decisions) <= 8
+
+
+def test_a_decision_says_by_whose_grant_it_came_about_however_often_another_was_asked() -> None:
+    text = p("role:r", "*", "pods") + "g, user:a, role:r, *\ng, user:b, role:r, *\n"
+    evaluator = PolicyIndex(read_text({"a.csv": text}))
+
+    first, second, again = (evaluator.decide(ask(user=user), NOW) for user in ("a", "b", "a"))
+
+    assert first.rules == again.rules == ("a.csv:1", "a.csv:2")
+    assert second.rules == ("a.csv:1", "a.csv:3")
