@@ -64,3 +64,11 @@ def test_a_decision_says_by_whose_grant_it_came_about_however_often_another_was_
 
     assert first.rules == again.rules == ("a.csv:1", "a.csv:2")
     assert second.rules == ("a.csv:1", "a.csv:3")
+
+
+def test_an_explanation_tells_the_shortest_of_the_ways_to_a_rule() -> None:
+    text = p("role:r|role:s", "*", "pods") + "g, user:a, role:r, *\ng, role:r, role:s, *\n"
+
+    (match,) = PolicyIndex(read_text({"a.csv": text})).explain(ask(user="a"), NOW)
+
+    assert [grant.place for grant in match.grants] == ["a.csv:2"]
