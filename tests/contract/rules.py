@@ -37,6 +37,7 @@ VERDICTS: list[tuple[str, str, Attributes, Effect]] = [
     ("prod* in pro", p("user:alice", "prod*", "pods"), ask(ns="pro"), NONE),
     ("*-eu|b in prod-eu", p("user:alice", "b|*-eu", "pods"), ask(ns="prod-eu"), A),
     ("*-eu|b in b", p("user:alice", "b|*-eu", "pods"), ask(ns="b"), A),
+    ("*|b in a", p("user:alice", "*|b", "pods"), ask(ns="a"), A),
     ("n[0-4] in n4", p("user:alice", "n[0-4]", "pods"), ask(ns="n4"), A),
     ("n[!0-4] in n4", p("user:alice", "n[!0-4]", "pods"), ask(ns="n4"), NONE),
     ("a namespace with a line break", p("user:alice", "a*", "pods"), ask(ns="a\nb"), A),
