@@ -36,6 +36,10 @@ class Span(NamedTuple):
             other.end is None or (self.end is not None and self.end <= other.end)
         )
 
+    def has_begun(self, now: float) -> bool:
+        """Whether it has begun, and perhaps ended."""
+        return self.begin is None or self.begin <= now
+
     def over(self, now: float) -> bool:
         """Whether it has ended."""
         return self.end is not None and self.end <= now

@@ -59,13 +59,13 @@ def matrix(
     *,
     everything: bool = False,
 ) -> Matrix:
-    """Return what roles and subjects (in canonical form) may.
+    """Return what roles and subjects (in canonical form) may at ``now``.
 
     The resources are those that the policy names, or with ``everything`` all
     of the catalogue: a role that may all of everything names none.
     """
     holdings = Holdings(rows)
-    atoms = [atoms_of(holdings, column, now) for column in columns]
+    atoms = [_held(holdings, column, now) for column in columns]
     items = [
         Item(one.group, _name(one), tuple(_cell(one, each, rows) for each in atoms))
         for one in _resources(atoms, catalogue, everything=everything)
@@ -75,6 +75,11 @@ def matrix(
         for path in _paths(atoms)
     ]
     return Matrix(tuple(columns), tuple(items))
+
+
+def _held(holdings: Holdings, column: str, now: float) -> dict[Atom, Source]:
+    atoms = atoms_of(holdings, column, now)
+    return {atom: source for atom, source in atoms.items() if atom.span.has_begun(now)}
 
 
 def _name(one: Known) -> str:

@@ -57,6 +57,18 @@ def test_what_is_inherited_counts_where_it_is_given() -> None:
     assert hold(text, "role:s", "paths", "/a", "get") is Hold.ALL
 
 
+@pytest.mark.parametrize(
+    ("period", "expected"),
+    [("2026-01-01T00:00:00Z,", Hold.ALL), ("2036-01-01T00:00:00Z,", Hold.NONE)],
+)
+def test_a_grant_counts_when_it_has_begun(period: str, expected: Hold) -> None:
+    text = "p, role:r, *, pods, *, get, allow\np, group:a, *, pods, *, list, allow\n"
+
+    assert (
+        hold(f"{text}g, group:a, role:r, *, {period}\n", "group:a", "", "pods", "get") is expected
+    )
+
+
 def test_resources_of_other_apis_are_there_and_a_role_that_names_none_has_all() -> None:
     named = build("p, role:r, *, backups.velero.io/status, *, get, allow\n", "role:r")
     unnamed = build("p, role:r, *, *, *, *, allow\n", "role:r")
