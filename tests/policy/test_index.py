@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
-from authsvc.interfaces import Effect
+from authsvc.interfaces import Attributes, Effect
 from authsvc.policy import actions, index, read_text
 from authsvc.policy.actions import ActionTable
 from authsvc.policy.index import PolicyIndex
@@ -72,3 +74,47 @@ def test_an_explanation_tells_the_shortest_of_the_ways_to_a_rule() -> None:
     (match,) = PolicyIndex(read_text({"a.csv": text})).explain(ask(user="a"), NOW)
 
     assert [grant.place for grant in match.grants] == ["a.csv:2"]
+
+
+WHERES = ("a", "b", "a*", "*b", "a*b", "?*", "*", "[ab]", "a|c")
+WHICHES = ("*", "x", "x*", "*y", "?", "x|z")
+
+
+def decided_row_by_row(rows: list[str], request: Attributes) -> Effect:
+    """Return what rows of one holder say, by an index of each alone."""
+    effects = {PolicyIndex(read_text({"a.csv": row})).decide(request, NOW).effect for row in rows}
+    return next(
+        effect for effect in (Effect.DENY, Effect.ALLOW, Effect.NO_OPINION) if effect in effects
+    )
+
+
+@pytest.mark.parametrize("verbs", [1, 100], ids=["one action", "very many actions"])
+def test_a_holder_of_many_rows_is_answered_as_by_each_of_them(verbs: int) -> None:
+    may = ["|".join(f"v{number}" for number in range(one, verbs)) for one in range(verbs)]
+    rows = [
+        p("user:u", where, "pods", which, may=may[number % verbs], effect=effect)
+        for number, (where, which) in enumerate(product(WHERES, WHICHES))
+        for effect in (("allow", "deny") if number % 7 == 0 else ("allow",))
+    ]
+    evaluator = PolicyIndex(read_text({"a.csv": "".join(rows)}))
+
+    for namespace, name in product(
+        ("", "a", "b", "ab", "acb", "c", "d"), ("", "x", "xy", "z", "q")
+    ):
+        request = ask(f"v{verbs - 1}", ns=namespace, name=name, user="u")
+        expected = decided_row_by_row(rows, request)
+        assert evaluator.decide(request, NOW).effect is expected, (namespace, name)
+
+
+def test_a_holder_of_many_grants_has_each_where_it_was_given() -> None:
+    places = [f"ns-{number}" for number in range(20)] + ["x*", "*y"]
+    text = "".join(
+        f"g, user:u, role:r{number}, {place}\n" + p(f"role:r{number}", "*", "pods")
+        for number, place in enumerate(places)
+    )
+    evaluator = PolicyIndex(read_text({"a.csv": text}))
+
+    for namespace in ("ns-0", "ns-19", "xz", "zy", "xy"):
+        assert evaluator.decide(ask(ns=namespace, user="u"), NOW).effect is Effect.ALLOW
+    for namespace in ("", "ns-20", "zz"):
+        assert evaluator.decide(ask(ns=namespace, user="u"), NOW).effect is Effect.NO_OPINION
