@@ -45,7 +45,7 @@ def meet(one: Space, other: Space) -> Space | None:
     if not one or not other or one == other:
         return one or other
     both = one | other
-    if within(both, ()):
+    if not _may_share(one, other) or within(both, ()):
         return None
     shortest = set(both)
     for text in sorted(both):

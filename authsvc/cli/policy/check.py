@@ -64,8 +64,9 @@ def check(
     """Report what is wrong with a policy, and what is perhaps not meant, row by row.
 
     Errors are what no policy may have. Warnings: rows without an effect
-    (duplicate, shadowed, unreachable, redundant-grant, expired), rows about
-    what no API server is asked (unknown-resource, unfit-verb, never-matches).
+    (duplicate, shadowed, unreachable, redundant-grant, expired), denies that
+    asking for more walks round (bypassable), rows about what no API server is
+    asked (unknown-resource, unfit-verb, never-matches).
     Notes: roles that nobody has, and who can come to more than their rows say
     (escalation).
 

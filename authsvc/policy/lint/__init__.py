@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from authsvc.policy.lint.api import misfits
+from authsvc.policy.lint.bypassing import bypassed_denies
 from authsvc.policy.lint.escalation import escalations
 from authsvc.policy.lint.finding import Finding, Inspected, Severity
 from authsvc.policy.lint.roles import unbound_roles
@@ -19,6 +20,7 @@ from authsvc.policy.lint.times import expired_grants
 CHECKS: Final[tuple[Callable[[Inspected], Iterator[Finding]], ...]] = (
     redundant_rules,
     redundant_grants,
+    bypassed_denies,
     misfits,
     expired_grants,
     unbound_roles,

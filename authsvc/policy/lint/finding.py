@@ -24,6 +24,7 @@ class Kind(StrEnum):
     SHADOWED = "shadowed"
     UNREACHABLE = "unreachable"
     REDUNDANT_GRANT = "redundant-grant"
+    BYPASSABLE = "bypassable"
     EXPIRED = "expired"
     UNKNOWN_RESOURCE = "unknown-resource"
     UNFIT_VERB = "unfit-verb"
