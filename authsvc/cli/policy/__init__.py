@@ -6,6 +6,8 @@ asked about is not well (errors, a failed test, a difference), 2 wrong usage.
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from authsvc.cli import LazyGroup
@@ -38,3 +40,6 @@ COMMANDS = {
 @click.group(cls=LazyGroup, commands=COMMANDS)
 def policy() -> None:
     """Check, test, explain, compare and convert policies."""
+    if sys.stdout is None:  # it was closed before the start: `>&-`
+        click.echo("error: standard output is closed", err=True)
+        raise SystemExit(2)

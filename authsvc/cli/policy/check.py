@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from authsvc.cli.policy.files import text_of
 from authsvc.cli.policy.options import PolicySource, policy_argument, policy_options
 from authsvc.cli.policy.output import Progress, plural, style, width, wrap
 from authsvc.policy.lint.finding import Kind
@@ -101,7 +102,7 @@ def _catalogue(resources: Path | None, *, cluster: bool) -> Catalogue:
             return Catalogue.of_cluster(_ask_kubectl(), "kubectl api-resources")
     if resources is not None:
         with click.open_file(str(resources), encoding="utf-8") as file:
-            return Catalogue.of_cluster(file.read(), str(resources))
+            return Catalogue.of_cluster(text_of(file), str(resources))
     return Catalogue.shipped()
 
 

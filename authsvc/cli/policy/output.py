@@ -32,12 +32,17 @@ def style(text: str, **how: Any) -> str:
 
 def coloured() -> bool:
     """Whether to print colours."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return _is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
 
 
 def width() -> int:
     """Return the columns of the terminal; 80 where it is none, so that files are alike."""
-    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
+    return shutil.get_terminal_size((80, 24)).columns if _is_terminal(sys.stdout) else 80
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    """Whether a stream is a terminal; None is one that was closed before the start."""
+    return stream is not None and stream.isatty()
 
 
 def table(
@@ -92,7 +97,7 @@ class Progress:
 
     def __init__(self, text: str, *, beside: TextIO | None = None) -> None:
         self._text = text
-        self._shown = sys.stderr.isatty() and not (beside is not None and beside.isatty())
+        self._shown = _is_terminal(sys.stderr) and not _is_terminal(beside)
         self._done = 0
         self._end = threading.Event()
         self._thread: threading.Thread | None = None

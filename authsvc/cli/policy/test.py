@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from authsvc.cli.policy.files import text_of, write_bytes
 from authsvc.cli.policy.options import PolicySource, policy_options
 from authsvc.cli.policy.output import Progress, plural, style, width, wrap
 
@@ -60,7 +61,7 @@ def test(
     from authsvc.policy import junit as xml
     from authsvc.policy import testing
 
-    suites = [testing.read_suite(file.read(), file.name) for file in files]
+    suites = [testing.read_suite(text_of(file), file.name) for file in files]
     results: dict[str, list[Result]] = {}
     missed: set[str] | None = None
     doubts: list[str] = []
@@ -82,10 +83,10 @@ def test(
             click.echo(line)
     for doubt in doubts:
         click.echo(f"warning: {doubt}", err=True)
-    if junit is not None:
-        junit.write_bytes(xml.render(results))
     ok = not any(result.failure for listed in results.values() for result in listed)
     covered = _summary(results, policy.rows, sorted(missed or (), key=_order), coverage=coverage)
+    if junit is not None:
+        write_bytes(junit, xml.render(results))
     raise SystemExit(0 if ok and covered >= min_coverage else 1)
 
 

@@ -142,3 +142,14 @@ def test_a_cluster_is_asked_by_kubectl(
     answer = authsvc("check", "--policy", file, "--cluster")
 
     assert "no API has widgets.example.com" in answer.out
+
+
+def test_a_list_of_resources_that_is_not_utf_8_is_an_error_of_a_line(
+    authsvc: Authsvc, policy: Path
+) -> None:
+    file = policy.parent / "resources"
+    file.write_bytes(b"NAME \xff\n")
+
+    answer = authsvc("check", policy, "--resources", file)
+
+    assert answer == (1, "", f"error: {file}: not UTF-8: it has the byte 0xff\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -52,3 +53,11 @@ def test_progress_is_told_on_a_terminal_after_a_second(
         terminal.wait_for("done")
 
     assert ("counting 1,234 …" in terminal.screen) is told
+
+
+def test_a_closed_stdout_is_an_error_of_a_line_and_never_an_answer(policy: Path) -> None:
+    command = f"{sys.executable} -m authsvc policy diff {policy} {policy} >&-"
+
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (2, "error: standard output is closed\n")

@@ -188,6 +188,20 @@ def test_junit_has_a_case_for_each_question(authsvc: Authsvc, policy: Path) -> N
     ]
 
 
+def test_a_report_that_cannot_be_written_is_an_error_of_a_line(
+    authsvc: Authsvc, policy: Path
+) -> None:
+    report = policy / "gone" / "report.xml"
+
+    answer = ask(
+        authsvc, policy, "tests: [{as: {user: a}, can: [get /healthz]}]", "--junit", report
+    )
+
+    assert answer.code == 1
+    assert answer.out.startswith("1 question, 0 failed; ")
+    assert answer.err == f"error: {report}: no such file or directory\n"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
