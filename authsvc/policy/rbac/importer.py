@@ -27,9 +27,13 @@ class Note(NamedTuple):
 
 
 class Imported(NamedTuple):
-    """A policy file's text; it is only to be used where there are no errors."""
+    """A policy file's text; it is only to be used where there are no errors.
+
+    Without rows (``has_rows``) it takes no file's place: that has to be meant.
+    """
 
     text: str
+    has_rows: bool
     warnings: tuple[Note, ...]
     errors: tuple[Note, ...]
 
@@ -66,10 +70,9 @@ class _Importer:
             self._errors.append(Note(title(role), "given twice, differently"))
 
     def result(self) -> Imported:
-        if not any(line.startswith(("p,", "g,")) for line in self._lines):
-            self._lines.append("# authsvc: empty")
-        text = "\n".join(self._lines) + "\n"
-        return Imported(text, tuple(self._warnings), tuple(self._errors))
+        has_rows = any(line.startswith(("p,", "g,")) for line in self._lines)
+        text = "".join(f"{line}\n" for line in self._lines)
+        return Imported(text, has_rows, tuple(self._warnings), tuple(self._errors))
 
     def write_roles(self) -> None:
         for key, role in self._roles.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.cli.policy.conftest import Authsvc
@@ -35,11 +36,45 @@ def test_stdin_is_a_file_as_well_and_what_grants_nothing_is_a_warning(authsvc: A
     answer = authsvc("import-rbac", "-", stdin=text)
 
     assert answer.code == 0
-    assert answer.out.endswith("# authsvc: empty\n")
+    assert answer.out.endswith("# grants nothing: has no rule that grants anything\n")
     assert answer.err.splitlines()[0] == (
         "warning: ClusterRole r: a rule without resources and URLs; "
         "it grants nothing in RBAC either"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "kind: Pod\n",
+        '{"kind": "List", "apiVersion": "v1", "items": []}',
+        '{"kind": "List", "items": [{"kind": "Role", "apiVersion": "example.com/v1"}]}',
+    ],
+)
+def test_without_any_object_of_rbac_nothing_is_printed_so_no_grant_is_dropped(
+    authsvc: Authsvc, text: str
+) -> None:
+    answer = authsvc("import-rbac", "-", stdin=text)
+
+    said = "error: <stdin>: no RBAC object in it (did kubectl fail?)\n"
+    assert answer == (1, "", said)
+
+
+def test_a_policy_without_rows_is_written_where_it_is_meant(authsvc: Authsvc) -> None:
+    assert authsvc("import-rbac", "--allow-empty", "-") == (0, "# authsvc: empty\n", "")
+
+
+@pytest.mark.parametrize("command", ["import-rbac", "test"])
+def test_what_is_not_utf_8_is_an_error_of_a_line(
+    authsvc: Authsvc, policy: Path, command: str
+) -> None:
+    file = policy.parent / "utf-16"
+    file.write_bytes("kind: ClusterRole\n".encode("utf-16"))
+
+    answer = authsvc(command, file)
+
+    assert answer == (1, "", f"error: {file}: not UTF-8: it has the byte 0xff\n")
 
 
 def test_what_cannot_be_said_prints_nothing_and_exits_1(authsvc: Authsvc) -> None:
