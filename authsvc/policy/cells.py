@@ -66,7 +66,14 @@ def parse_who(cell: str) -> tuple[str, ...]:
 
 def parse_role(cell: str) -> tuple[str, ...]:
     """Read the roles that a ``g`` row gives."""
-    roles = parse_who(cell)
+    try:
+        roles = parse_who(cell)
+    except CellError:
+        if ":" in cell or "|" in cell:
+            raise
+        raise CellError(
+            f"must be a role (role:NAME), not {cell[:80]!r}; did you mean role:{cell[:80]}?"
+        ) from None
     for role in roles:
         if not role.startswith("role:"):
             raise CellError(f"must be a role (role:NAME), not {role}")

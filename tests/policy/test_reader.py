@@ -96,6 +96,10 @@ def test_all_faults_of_all_files_are_reported_at_once_in_order(tmp_path: Path) -
         ('p, user:a, *, pods, *, get, deny, "label:a in (b,c*)"', "cannot be read: (b,c*)"),
         ('p, user:a, *, pods, *, get, deny, "label:a notin (b,)"', "cannot be read: (b,)"),
         ("g, user:a, group:r, *", "role must be a role"),
+        (
+            "g, user:a, edit, *",
+            "role must be a role (role:NAME), not 'edit'; did you mean role:edit?",
+        ),
         ("g, user:a, role:gone, *", "role:gone is given but no row says what it may"),
         ("g, user:a, role:r, *, 2026-11-24 02:00", "from is not a time"),
         ("g, user:a, role:r, *, , 2026-13-24T02:00:00Z", "until is not a time"),
