@@ -7,6 +7,7 @@ name them: ``resource[.group][/subresource]``, or a path.
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from typing import Final, NoReturn
@@ -34,10 +35,16 @@ def asker(
     Those are ``system:authenticated``, or ``system:unauthenticated`` for
     ``system:anonymous``, and a service account's. Somebody without a name gets
     none: that stands for the members of the groups.
+
+    Raises:
+        QuestionError: a ``serviceaccount:`` without namespace or name.
     """
     every = [*groups]
     if username.startswith("serviceaccount:"):
-        username = _ACCOUNT + username.removeprefix("serviceaccount:")
+        account = username.removeprefix("serviceaccount:")
+        if account.count(":") != 1 or not all(account.partition(":")):
+            raise QuestionError(f"must be serviceaccount:NAMESPACE:NAME, not {username!r}")
+        username = _ACCOUNT + account
     if username.startswith(_ACCOUNT):
         namespace = username.removeprefix(_ACCOUNT).partition(":")[0]
         every += ["system:serviceaccounts", f"system:serviceaccounts:{namespace}"]
@@ -55,9 +62,10 @@ def question(text: str, user: UserInfo) -> Attributes:
         QuestionError: it cannot be understood.
     """
     try:
-        words = _PARSER.parse_args(shlex.split(text))
-    except ValueError as error:
-        raise QuestionError(str(error)) from None
+        split = shlex.split(text)
+    except ValueError:
+        raise QuestionError("has a quote or a backslash that nothing follows") from None
+    words = _PARSER.parse_args(split)
     return ask(
         user,
         words.verb,
@@ -137,7 +145,25 @@ def show_user(user: UserInfo) -> str:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise QuestionError(message)
+        raise QuestionError(_in_plain_words(message))
+
+
+_SAID: Final = (
+    (r"the following arguments are required: (.*)", r"lacks \1: a question is VERB WHAT [NAME]"),
+    (r"unrecognized arguments: (.*)", r"has more than VERB WHAT [NAME] and options: \1"),
+    (r"argument (-A).*: not allowed with .*", "has both -n and -A"),
+    (r"argument (-n).*: not allowed with .*", "has both -n and -A"),
+    (r"argument .*-A.*: ignored explicit argument .*", "has a value for -A, which takes none"),
+    (r"argument (?:-./)?(\S+): expected one argument", r"has no value for \1"),
+)
+"""What argparse says, and what is meant."""
+
+
+def _in_plain_words(message: str) -> str:
+    for pattern, meant in _SAID:
+        if found := re.fullmatch(pattern, message):
+            return found.expand(meant).replace("lacks verb, what", "is empty")
+    return message
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -149,6 +149,13 @@ def name_of(resource: str, group: str, subresource: str = "") -> str:
     return f"{main}/{subresource}" if subresource else main
 
 
+def split_name(name: str) -> tuple[str, str, str]:
+    """Return resource, group and subresource of a name in kubectl's notation."""
+    main, _, subresource = name.partition("/")
+    resource, _, group = main.partition(".")
+    return resource, group, subresource
+
+
 def covers(resource: Resource, one: Known) -> bool:
     """Whether an alternative of a cell ``what`` covers a resource that exists."""
     return (
@@ -167,8 +174,7 @@ def known(
     name: str, namespaced: bool, verbs: Iterable[str], kind: str = "", short: str = ""
 ) -> Known:
     """Make one from its name in kubectl's notation."""
-    main, _, subresource = name.partition("/")
-    resource, _, group = main.partition(".")
+    resource, group, subresource = split_name(name)
     return Known(
         *(name, group, resource, subresource, namespaced, frozenset(verbs), kind),
         tuple(short.split()),

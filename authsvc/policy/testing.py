@@ -222,7 +222,16 @@ def _user(suite: _Suite, given: str | _User, at: Place) -> UserInfo:
         given = suite.given.get(given) or _User()
     elif not given.user and not given.groups and not given.service_account and not at.has_errors():
         at.error("is nobody: user, serviceAccount or groups")
+    for prefix, names in (("user:", (given.user,)), ("group:", given.groups)):
+        for _, name in readable(names):
+            if name.startswith(prefix):
+                meant = name.removeprefix(prefix)
+                at.error(f"a name is meant, and {name!r} is a subject; did you mean {meant}?")
     name = given.user
     if given.service_account:
         name = "serviceaccount:" + given.service_account.replace("/", ":")
-    return asking.asker(name, given.groups, given.uid, given.extra)
+    try:
+        return asking.asker(name, given.groups, given.uid, given.extra)
+    except asking.QuestionError as error:
+        at.error(str(error))
+        return UserInfo("")

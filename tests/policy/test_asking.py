@@ -72,6 +72,28 @@ def test_what_is_no_question_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty: a question is VERB WHAT [NAME]"),
+        ("get", "lacks what: a question is VERB WHAT [NAME]"),
+        ("get pods a b", "has more than VERB WHAT [NAME] and options: b"),
+        ("get pods --foo", "has more than VERB WHAT [NAME] and options: --foo"),
+        ("get pods -n", "has no value for --namespace"),
+        ("get pods -n a -A", "has both -n and -A"),
+        ("get pods -A -n a", "has both -n and -A"),
+        ("get pods -l", "has no value for --selector"),
+        ("get 'x", "has a quote or a backslash that nothing follows"),
+        ("get pods --all-namespaces=x", "has a value for -A, which takes none"),
+    ],
+)
+def test_what_is_wrong_with_a_question_is_said_in_our_words(text: str, said: str) -> None:
+    with pytest.raises(QuestionError) as raised:
+        question(text, ALICE)
+
+    assert str(raised.value) == said
+
+
+@pytest.mark.parametrize(
     ("user", "groups"),
     [
         (asker("a"), ("system:authenticated",)),

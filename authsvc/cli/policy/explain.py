@@ -12,7 +12,7 @@ import click
 from authsvc.cli.policy.options import (
     PolicySource,
     check_names,
-    hint_at_resource,
+    hint_at_words,
     parse_extra,
     parse_moment,
     policy_options,
@@ -59,7 +59,10 @@ def explain(
     if not words["username"] and not words["groups"]:
         raise click.UsageError("say who asks: --as USER, --as-group GROUP")
     extra = parse_extra(words["extra"])
-    user = asking.asker(words["username"], words["groups"], words["uid"], extra)
+    try:
+        user = asking.asker(words["username"], words["groups"], words["uid"], extra)
+    except asking.QuestionError as error:
+        raise click.UsageError(f"--as {error}") from None
     request = request_of(user, words)
     now = parse_moment(words["at"]) if words["at"] else time.time()
     snapshot = source.load()
@@ -70,7 +73,7 @@ def explain(
     else:
         for line in _text(told, everything=everything):
             click.echo(line)
-    hint_at_resource(snapshot.rows, request)
+    hint_at_words(snapshot.rows, request)
     raise SystemExit(0 if told.decision.effect is Effect.ALLOW else 1)
 
 

@@ -176,11 +176,11 @@ def check_names(rows: Rows, username: str, groups: Iterable[str]) -> None:
                 raise click.UsageError(said)
 
 
-def hint_at_resource(rows: Rows, request: Attributes) -> None:
-    """Say on stderr where a request is for what does not exist and is nearly another."""
-    from authsvc.policy.hints import Resources
+def hint_at_words(rows: Rows, request: Attributes) -> None:
+    """Say on stderr where a request is for a resource or verb that there is not."""
+    from authsvc.policy.hints import Words
 
-    if hint := Resources(rows).hint(request):
+    if hint := Words(rows).hint(request):
         click.echo(f"hint: {hint}", err=True)
 
 

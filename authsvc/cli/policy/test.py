@@ -91,12 +91,12 @@ def test(
 
 
 def _doubts(suite: Suite, rows: Rows) -> Iterator[str]:
-    """Yield questions about what does not exist: nobody can do that, so they prove nothing."""
-    from authsvc.policy.hints import Resources
+    """Yield questions about what there is not: nobody can do that, so they prove nothing."""
+    from authsvc.policy.hints import Words
 
-    resources = Resources(rows)
+    words = Words(rows)
     for case in suite.cases:
-        if hint := resources.hint(case.request):
+        if hint := words.hint(case.request):
             yield f"{suite.file}: {case.question}: {hint}"
 
 

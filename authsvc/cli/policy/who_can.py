@@ -11,7 +11,7 @@ import click
 
 from authsvc.cli.policy.options import (
     PolicySource,
-    hint_at_resource,
+    hint_at_words,
     policy_options,
     question_options,
     request_of,
@@ -44,7 +44,7 @@ def who_can(source: PolicySource, output: str, **words: str) -> None:
         found = queries.who_can(snapshot, request, time.time(), progress.step)
     for line in _json(found) if output == "json" else _text(found):
         click.echo(line)
-    hint_at_resource(snapshot.rows, request)
+    hint_at_words(snapshot.rows, request)
     raise SystemExit(0 if any(one.effect is Effect.ALLOW for one in found) else 1)
 
 

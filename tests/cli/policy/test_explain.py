@@ -153,6 +153,10 @@ def test_a_question_that_makes_no_sense_is_exit_status_2(
     ("words", "meant"),
     [
         (["--as", "user:bob"], "did you mean --as bob?"),
+        (["--as", "user:nobody"], "did you mean --as nobody?"),
+        (["--as", "a", "--as-group", "group:nobody"], "did you mean --as-group nobody?"),
+        (["--as", "serviceaccount:ci"], "--as must be serviceaccount:NAMESPACE:NAME, not"),
+        (["--as", "serviceaccount:ci:"], "--as must be serviceaccount:NAMESPACE:NAME, not"),
         (["--as", "group:team-a"], "did you mean --as-group team-a?"),
         (["--as", "role:edit"], "did you mean what-can role:edit?"),
         (["--as", "a", "--as-group", "group:team-a"], "did you mean --as-group team-a?"),

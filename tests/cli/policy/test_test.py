@@ -212,7 +212,10 @@ def test_a_report_that_cannot_be_written_is_an_error_of_a_line(
         ("test: []", "tests.yaml: test: unknown field; did you mean tests?"),
         ("tests: [{as: alice, can: [get /x]}]", "tests[0].as: 'alice' is none of given"),
         ("tests: [{as: {}, can: [get /x]}]", "tests[0].as: is nobody"),
-        ("tests: [{as: {user: a}, can: [get]}]", "tests[0].can[0]: get: "),
+        ("tests: [{as: {user: a}, can: [get]}]", "tests[0].can[0]: get: lacks what: a question"),
+        ("tests: [{as: {user: 'user:a'}, can: [get /x]}]", "tests[0].as: a name is meant, and"),
+        ("tests: [{as: {groups: ['group:a']}, can: [get /x]}]", "did you mean a?"),
+        ("tests: [{as: {serviceAccount: ci}, can: [get /x]}]", "must be serviceaccount:NAMESPACE"),
         ("tests: [{as: {user: a}, can: [get /x -n y]}]", "tests[0].can[0]: get /x -n y: a path"),
         (
             "tests: [{as: {user: a}, can: [{ask: get /x, by: 1}]}]",
@@ -257,6 +260,7 @@ def test_every_fault_of_a_file_is_found_at_once_with_its_field(
         - {as: alice, can: [get /x], cannot: get /y}
         - {as: bob, can: [3, get]}
         - {can: [get /x]}
+        - {as: {groups: [1]}, can: [get /x]}
         """,
     )
 
@@ -269,8 +273,9 @@ def test_every_fault_of_a_file_is_found_at_once_with_its_field(
         "tests[1].cannot: expected a list, got a string",
         "tests[2].as: 'bob' is none of given",
         "tests[2].can[0]: expected a string or a mapping, got a whole number",
-        "tests[2].can[1]: get: the following arguments are required: what",
+        "tests[2].can[1]: get: lacks what: a question is VERB WHAT [NAME]",
         "tests[3].as: required",
+        "tests[4].as.groups[0]: expected a string, got a whole number",
     ]
 
 
@@ -289,4 +294,14 @@ def test_a_question_about_what_does_not_exist_proves_nothing(
     assert answer.err == (
         f"warning: {policy.parent}/tests.yaml: cannot get secret -n prod: "
         "no API has secret; did you mean secrets?\n"
+    )
+
+
+def test_a_verb_that_there_is_not_proves_nothing(authsvc: Authsvc, policy: Path) -> None:
+    answer = one(authsvc, policy, "delte pods -n prod", "cannot")
+
+    assert answer.code == 0
+    assert answer.err == (
+        f"warning: {policy.parent}/tests.yaml: cannot delte pods -n prod: "
+        "no verb is known as delte; did you mean delete?\n"
     )
