@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from functools import cache
+from typing import Any, get_args
 
 import msgspec
+import msgspec.structs
 
 from authsvc.api import authorization, meta
 from authsvc.errors import InvalidReviewError
@@ -31,6 +35,9 @@ _encoder = msgspec.json.Encoder()
 def read(lines: Iterable[bytes]) -> Iterator[Attributes]:
     """Read a request a line: an object with a ``spec``, or the spec itself; skip blank lines.
 
+    The API server may know fields that are unknown here. People who write a
+    request mean what they write, so to them a field that is not known is an error.
+
     Raises:
         InvalidReviewError: with ``line N`` in its path.
     """
@@ -48,13 +55,55 @@ def read_one(line: bytes) -> Attributes:
     """Read one request.
 
     Raises:
-        InvalidReviewError: it is none.
+        InvalidReviewError: it is none, or has fields that no review has.
     """
+    try:
+        document = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise InvalidReviewError("", "not JSON: a request is one object on one line") from None
     envelope = meta.decode(_envelopes, line)
     spec = meta.decode(_specs, bytes(envelope.spec) or line)
+    if envelope.spec:
+        _refuse_unknown(authorization.Spec, document["spec"], "spec")
+    else:
+        _refuse_unknown(authorization.Spec, document, "")
     if spec.groups is None:
         spec.groups = spec.group  # v1beta1's spelling
     return authorization.attributes_of(spec)
+
+
+def _refuse_unknown(kind: type[msgspec.Struct], value: Mapping[str, Any], path: str) -> None:
+    """Raise for a field that a decoded struct has no place for."""
+    fields = _fields(kind)
+    for name, item in value.items():
+        place = f"{path}.{name}" if path else name
+        if name not in fields:
+            near = get_close_matches(name, fields, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise InvalidReviewError(place, f"unknown field{hint}")
+        if (inner := fields[name]) is not None:
+            for each in item if isinstance(item, list) else [item]:
+                if each is not None:
+                    _refuse_unknown(inner, each, place)
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> dict[str, type[msgspec.Struct] | None]:
+    """Return the fields of a struct, with the struct that each holds, one or several of."""
+    fields: dict[str, type[msgspec.Struct] | None] = {
+        field.encode_name: next(_structs_in(field.type), None)
+        for field in msgspec.structs.fields(kind)
+    }
+    if "requirements" in fields:
+        fields["rawSelector"] = None  # of a review that a user posts: taken for no selector
+    return fields
+
+
+def _structs_in(kind: Any) -> Iterator[type[msgspec.Struct]]:
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield kind
+    for inner in get_args(kind):
+        yield from _structs_in(inner)
 
 
 def render(decision: Decision) -> bytes:

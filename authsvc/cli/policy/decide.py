@@ -22,7 +22,7 @@ from authsvc.cli.policy.output import Progress
     help="SubjectAccessReviews, one JSON object a line: with a spec, or the spec itself.",
 )
 def decide(source: PolicySource, requests: BinaryIO) -> None:
-    """Print {allowed, denied, reason} for each request, in their order.
+    """Print {allowed, denied, reason} for each request, in their order, as JSON lines.
 
     Exit status: 0 all are decided, 1 a line is no review, or the policy has errors.
     """

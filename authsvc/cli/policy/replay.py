@@ -28,8 +28,9 @@ def replay(source: PolicySource, log: BinaryIO, output: str) -> None:
     the time it was asked. Equal changes are told once, with their number.
 
     Exit status: 0 no decision would have been another, 1 some, 2 the log or
-    the policy cannot be read.
+    the policy cannot be read, or no decision is in the log.
     """
+    from authsvc.errors import InvalidReviewError
     from authsvc.policy import replaying
 
     counts: Counter[str] = Counter()
@@ -44,6 +45,9 @@ def replay(source: PolicySource, log: BinaryIO, output: str) -> None:
                     key = _key(one)
                     count, first = changed.get(key, (0, one))
                     changed[key] = (count + 1, first)
+        if not counts:
+            # Another log, or none: that nothing changed in it is no answer.
+            raise InvalidReviewError(log.name, "no decision in it")
     for line in _json(changed) if output == "json" else _text(changed, counts):
         click.echo(line)
     raise SystemExit(1 if changed else 0)

@@ -98,6 +98,43 @@ def test_a_line_that_is_no_review_is_an_error_with_its_number(
     assert answer.err.startswith("error: line 2: ")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            '{"user": "a", "resourceAttributes": {"verb": "get", "resorce": "pods"}}',
+            "line 1: resourceAttributes.resorce: unknown field; did you mean resource?",
+        ),
+        (
+            '{"spec": {"usr": "a", "resourceAttributes": {"verb": "get"}}}',
+            "line 1: spec.usr: unknown field; did you mean user?",
+        ),
+        (
+            '{"resourceAttributes": {"fieldSelector": {"requirements": [{"Key": ""}]}}}',
+            "line 1: resourceAttributes.fieldSelector.requirements.Key: unknown field",
+        ),
+        ('{"sepc": {}}', "line 1: sepc: unknown field"),
+        ('{\n  "user": "a"\n}', "line 1: not JSON: a request is one object on one line"),
+    ],
+)
+def test_a_request_with_what_no_request_has_is_an_error_with_its_place(
+    authsvc: Authsvc, policy: Path, text: str, said: str
+) -> None:
+    answer = authsvc("decide", "--policy", policy, stdin=text)
+
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.startswith(f"error: {said}")
+
+
+def test_all_that_a_review_may_have_is_no_unknown_field(authsvc: Authsvc, policy: Path) -> None:
+    selector = {"rawSelector": "a=b", "requirements": [{"key": "a", "operator": "Exists"}]}
+    asked = {"verb": "get", "resource": "pods", "labelSelector": selector, "fieldSelector": None}
+    spec = {"user": "a", "extra": {"k": ["v"]}, "group": ["g"], "resourceAttributes": asked}
+    review = {"kind": "SubjectAccessReview", "metadata": {"x": 1}, "spec": spec, "status": {}}
+
+    assert authsvc("decide", "--policy", policy, stdin=json.dumps(review)).code == 0
+
+
 def test_a_policy_that_fits_is_exported_as_yaml_that_imports_again(
     authsvc: Authsvc, policy: Path
 ) -> None:

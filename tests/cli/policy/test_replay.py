@@ -135,3 +135,14 @@ def test_a_line_that_is_none_of_a_log_is_exit_status_2(
 
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.startswith(f"error: {said}")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", '{"a": 1}\n', '{"event": "started", "level": "info"}\n']
+)
+def test_a_log_without_any_decision_is_exit_status_2_as_nothing_was_compared(
+    authsvc: Authsvc, policy: Path, text: str
+) -> None:
+    answer = authsvc("replay", "-", "--policy", policy, stdin=text)
+
+    assert answer == (2, "", "error: <stdin>: no decision in it\n")
