@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
@@ -13,7 +12,7 @@ import click
 
 from authsvc.cli.policy.files import text_of
 from authsvc.cli.policy.options import PolicySource, policy_argument, policy_options
-from authsvc.cli.policy.output import Progress, plural, style, width, wrap
+from authsvc.cli.policy.output import Progress, as_json, plural, style, width, wrap
 from authsvc.policy.lint.finding import Kind
 
 if TYPE_CHECKING:
@@ -176,7 +175,7 @@ def _text(found: Iterable[_Line]) -> Iterator[str]:
 
 
 def _json(found: Iterable[_Line]) -> Iterator[str]:
-    yield json.dumps([one._asdict() for one in found], indent=2, ensure_ascii=False)
+    yield as_json([one._asdict() for one in found])
 
 
 def _github(found: Iterable[_Line]) -> Iterator[str]:

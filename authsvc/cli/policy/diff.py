@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from authsvc.cli.policy.output import Progress, plural, refusing, style, width, wrap
+from authsvc.cli.policy.output import Progress, as_json, plural, refusing, style, width, wrap
 
 if TYPE_CHECKING:
     from authsvc.policy.comparing import Change, Changes
@@ -152,26 +152,26 @@ def _summary(changes: list[Changes]) -> str:
 
 
 def _json(changes: list[Changes]) -> Iterator[str]:
-    import json
+    yield as_json(list(_records(changes)))
 
+
+def _records(changes: list[Changes]) -> Iterator[dict[str, object]]:
     from authsvc.policy.cells import show_subject
     from authsvc.policy.wording import merge
 
     for group in changes:
         for change in group.changes:
             (line,) = merge((change.atom,))
-            yield json.dumps(
-                {
-                    "subjects": [show_subject(subject) for subject in group.subjects],
-                    "change": "gained" if change.gained else "lost",
-                    "effect": "deny" if line.deny else "allow",
-                    "verb": line.may,
-                    "what": line.what,
-                    "which": line.which,
-                    "where": line.where,
-                    "when": line.when,
-                    "during": line.span,
-                    "rows": list(change.places),
-                    "overlap": [one._asdict() for one in merge(change.overlap)],
-                }
-            )
+            yield {
+                "subjects": [show_subject(subject) for subject in group.subjects],
+                "change": "gained" if change.gained else "lost",
+                "effect": "deny" if line.deny else "allow",
+                "verb": line.may,
+                "what": line.what,
+                "which": line.which,
+                "where": line.where,
+                "when": line.when,
+                "during": line.span,
+                "rows": list(change.places),
+                "overlap": [one._asdict() for one in merge(change.overlap)],
+            }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from authsvc.cli.policy.options import (
     question_options,
     request_of,
 )
-from authsvc.cli.policy.output import plural, style, width, wrap
+from authsvc.cli.policy.output import as_json, plural, style, width, wrap
 
 if TYPE_CHECKING:
     from authsvc.policy.explanation import Explanation, GrantNode, Holder, RuleNode
@@ -69,7 +68,7 @@ def explain(
     check_names(snapshot.rows, words["username"], words["groups"])
     told = explanation.explain(snapshot, request, now)
     if output == "json":
-        click.echo(json.dumps(_record(told), indent=2, ensure_ascii=False))
+        click.echo(as_json(_record(told)))
     else:
         for line in _text(told, everything=everything):
             click.echo(line)

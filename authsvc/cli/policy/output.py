@@ -6,6 +6,7 @@ a file or a pipe, nor where NO_COLOR is set (no-color.org).
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -132,6 +133,11 @@ class Progress:
         if told:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+def as_json(value: object) -> str:
+    """Return one JSON document: what ``-o json`` prints."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def plural(count: int, what: str) -> str:

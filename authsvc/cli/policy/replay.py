@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from authsvc.cli.policy.options import PolicySource, policy_options
-from authsvc.cli.policy.output import Progress, plural, refusing, style, width, wrap
+from authsvc.cli.policy.output import Progress, as_json, plural, refusing, style, width, wrap
 
 if TYPE_CHECKING:
     from authsvc.policy.replaying import Replayed
@@ -97,8 +96,8 @@ def _text(changed: _Changed, counts: Counter[str]) -> Iterator[str]:
 
 
 def _json(changed: _Changed) -> Iterator[str]:
-    for (before, after, user, question), (count, first) in changed.items():
-        yield json.dumps(
+    yield as_json(
+        [
             {
                 "count": count,
                 "before": before,
@@ -109,6 +108,7 @@ def _json(changed: _Changed) -> Iterator[str]:
                 "reasonAfter": first.after.reason,
                 "firstLine": first.line,
                 "firstTime": first.time,
-            },
-            ensure_ascii=False,
-        )
+            }
+            for (before, after, user, question), (count, first) in changed.items()
+        ]
+    )

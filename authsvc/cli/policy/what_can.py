@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from authsvc.cli.policy.options import PolicySource, check_names, policy_options
-from authsvc.cli.policy.output import style, table
+from authsvc.cli.policy.output import as_json, style, table
 
 if TYPE_CHECKING:
     from authsvc.policy.queries import Ability
@@ -99,7 +98,7 @@ def _records(found: Sequence[Ability]) -> Iterator[tuple[str, ...]]:
 
 def _json(found: Sequence[Ability]) -> Iterator[str]:
     records = [dict(zip(_HEAD, record, strict=True)) for record in _records(found)]
-    yield json.dumps(records, indent=2, ensure_ascii=False)
+    yield as_json(records)
 
 
 def _yaml(found: Sequence[Ability]) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from authsvc.cli.policy.options import (
     question_options,
     request_of,
 )
-from authsvc.cli.policy.output import Progress, style, table
+from authsvc.cli.policy.output import Progress, as_json, style, table
 
 if TYPE_CHECKING:
     from authsvc.policy.queries import Access
@@ -69,12 +68,14 @@ def _row(one: Access) -> tuple[str, str, str]:
 
 
 def _json(found: Sequence[Access]) -> Iterator[str]:
-    for one in found:
-        yield json.dumps(
+    yield as_json(
+        [
             {
                 "subject": one.subject,
                 "effect": one.effect.value,
                 "roles": [grant.role for grant in one.match.grants],
                 "rows": list(one.match.places),
             }
-        )
+            for one in found
+        ]
+    )

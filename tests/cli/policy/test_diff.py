@@ -53,7 +53,7 @@ def test_a_deny_that_reaches_less_is_said_as_such(authsvc: Authsvc, policy: Path
 def test_json_has_an_object_a_line(authsvc: Authsvc, policy: Path) -> None:
     answer = authsvc("diff", policy, changed(policy, "group:on-call", "group:sre"), "-o", "json")
 
-    lines = [json.loads(line) for line in answer.out.splitlines()]
+    lines = json.loads(answer.out)
     assert {(line["subjects"][0], line["change"]) for line in lines} == {
         ("group:on-call", "lost"),
         ("group:sre", "gained"),

@@ -99,12 +99,12 @@ def test_changed_decisions_are_told_once_each_by_what_became_of_them(
     )
 
 
-def test_json_has_a_changed_decision_a_line(authsvc: Authsvc, policy: Path, log: Path) -> None:
+def test_json_has_each_changed_decision_once(authsvc: Authsvc, policy: Path, log: Path) -> None:
     (policy / "teams.csv").write_text("# authsvc: empty\n")
 
     answer = authsvc("replay", "-", "--policy", policy, "-o", "json", stdin=log.read_text())
 
-    told = [json.loads(line) for line in answer.out.splitlines()]
+    told = json.loads(answer.out)
     assert [(one["before"], one["after"], one["count"]) for one in told] == [
         ("allow", "no opinion", 2),
         ("deny", "no opinion", 1),
