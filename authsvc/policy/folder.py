@@ -45,6 +45,10 @@ def read_unchanged(path: Path, read: Callable[[list[Source]], T]) -> T:
 
 def cause(error: OSError) -> str:
     """Say in words why a file or folder cannot be read."""
+    if isinstance(error, FileNotFoundError) and error.filename:
+        link = Path(error.filename)
+        if link.is_symlink():  # it is listed, so "no such file" would be a riddle
+            return f"broken link to {link.readlink()}"
     return (error.strerror or type(error).__name__).lower()
 
 
