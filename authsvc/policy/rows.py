@@ -94,6 +94,10 @@ class _Places:
         self._files.append(file)
         self._starts.append(len(self.lines))
 
+    def rows_of(self, file: str) -> range:
+        at = self._files.index(file)
+        return range(*[*self._starts, len(self.lines)][at : at + 2])
+
     def of(self, row: int) -> tuple[str, int]:
         return self._files[bisect_right(self._starts, row) - 1], self.lines[row]
 

@@ -65,7 +65,28 @@ def load(
         raise InvalidPolicyError([*errors, *error.errors]) from None
     if law is None:
         raise InvalidPolicyError(errors)
+    if after:
+        _tell_of_files_gone(after.rows, rows)
     return compile_rows(rows, law)
+
+
+def _tell_of_files_gone(before: Rows, after: Rows) -> None:
+    """Log each file that had rows and is there no more.
+
+    To empty a file is refused as an accident, but not to remove it: that has to
+    be possible, and is how files are renamed. What it denied may now be allowed.
+    """
+    for file in before.files:
+        if file in before.filled and file not in after.files:
+            import structlog
+
+            rules, grants = (table.places.rows_of(file) for table in (before.rules, before.grants))
+            structlog.get_logger().warning(
+                "policy_file_gone",
+                file=file,
+                rows=len(rules) + len(grants),
+                denies=sum(before.rules.deny[row] for row in rules),
+            )
 
 
 def compile_rows(rows: Rows, model: Model | None = None) -> PolicySnapshot:

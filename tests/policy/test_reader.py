@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from authsvc import policy
 from authsvc.errors import InvalidPolicyError
@@ -206,11 +207,50 @@ def test_a_missing_folder_an_empty_one_and_an_unreadable_file_are_errors(tmp_pat
     for path, said in [
         ("missing", "missing: no such file or directory"),
         ("empty", "empty: no *.csv file in this folder"),
-        ("folder", "dangling.csv: no such file or directory"),
+        ("folder", "dangling.csv: broken link to nowhere"),
         ("folder", "folder.csv: is a directory"),
     ]:
         with pytest.raises(InvalidPolicyError, match=said.replace("*", r"\*")):
             policy.read(tmp_path / path)
+
+
+@pytest.mark.parametrize("name", ["policy", "policy/roles.csv"])
+def test_a_broken_link_is_called_so_as_it_is_listed_and_yet_no_file(
+    name: str, tmp_path: Path
+) -> None:
+    if name != "policy":
+        (tmp_path / "policy").mkdir()
+    (tmp_path / name).symlink_to("../gone")
+
+    with pytest.raises(InvalidPolicyError) as raised:
+        policy.read(tmp_path / "policy")
+
+    assert str(raised.value) == f"{tmp_path / name}: broken link to ../gone"
+
+
+def test_a_file_that_is_gone_is_told_with_its_rows_and_denies(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(GOOD)
+    (tmp_path / "b.csv").write_text(
+        f"{GOOD}p, user:a, *, secrets, *, *, deny\np, role:r, *, pods, *, get, allow\n"
+        "g, user:a, role:r, *\n"
+    )
+    (tmp_path / "c.csv").write_text("# nothing yet\n")
+    before = policy.load(tmp_path)
+    (tmp_path / "b.csv").unlink()
+    (tmp_path / "c.csv").unlink()
+
+    with capture_logs() as logs:
+        policy.load(tmp_path, after=before)
+
+    assert logs == [
+        {
+            "event": "policy_file_gone",
+            "log_level": "warning",
+            "file": f"{tmp_path.name}/b.csv",
+            "rows": 4,
+            "denies": 1,
+        }
+    ]
 
 
 def test_hidden_files_and_other_files_are_left_out(tmp_path: Path) -> None:

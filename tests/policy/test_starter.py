@@ -1,6 +1,7 @@
 """What comes with authsvc: the starter policy, the examples, the model."""
 
 import shutil
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,14 @@ def test_the_commented_examples_of_the_starter_policy_load() -> None:
     )
 
     assert policy.read_text(files).grants[-1].who == "serviceaccount:monitoring:prometheus"
+
+
+@pytest.mark.parametrize("name", ["roles.csv", "examples/roles.csv", "model.conf"])
+def test_the_folder_holds_files_and_no_links_so_that_it_can_be_copied(name: str) -> None:
+    shipped = resources.files("authsvc.policy") / "shipped" / Path(name).name
+
+    assert not (FOLDER / name).is_symlink()
+    assert (FOLDER / name).read_bytes() == shipped.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -83,6 +92,26 @@ def test_the_manuals_rows_and_reasons_are_true(tmp_path: Path) -> None:
     denied = evaluator.decide(ask("delete", "secrets", "prod", "db", groups=("interns",)), NOW)
     allowed = evaluator.decide(ask("list", "pods", "team-a", groups=("team-a",)), NOW)
 
-    assert len(policy.read_text({"manual.csv": "\n".join(rows) + "\n"}).rules) == 7
+    assert len(policy.read_text({"manual.csv": "\n".join(rows) + "\n"}).rules) == 10
     assert denied.reason in manual
     assert allowed.reason in manual
+
+
+@pytest.mark.parametrize("where", ["manual", "examples"])
+def test_no_intern_reads_a_secret_of_production_whatever_else_they_are(where: str) -> None:
+    if where == "manual":
+        minute = (FOLDER / "README.md").read_text().split("```")[3]
+        texts = {"minute.csv": minute}
+    else:
+        texts = {file.name: file.read_text() for file in (FOLDER / "examples").glob("*.csv")}
+    texts["also.csv"] = "p, group:all, *, *, *, *, allow\n"
+    evaluator = policy.compile_rows(policy.read_text(texts)).evaluator
+
+    for verb, namespace, name in [
+        ("get", "prod-eu", "db"),
+        ("list", "prod-eu", ""),
+        ("list", "", ""),
+        ("watch", "", ""),
+    ]:
+        asked = ask(verb, "secrets", namespace, name, groups=("interns", "all"))
+        assert evaluator.decide(asked, NOW).effect is Effect.DENY, asked
