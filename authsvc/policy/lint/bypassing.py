@@ -74,10 +74,10 @@ class _Filed:
 
     def add(self, held: _Held) -> None:
         """File one: under the namespaces that it names, None for globs, "" for all at once."""
-        places = {spaces.literal(space) for space in held.where}
+        places = dict.fromkeys(spaces.literal(space) for space in held.where)
         for target in held.lists:
             by_place = self._rules.setdefault(target, {})
-            for place in {""} if held.all_at_once else places:
+            for place in ("",) if held.all_at_once else places:
                 by_place.setdefault(place, []).append(held)
 
     def find(self, resource: Resource, where: Space | None) -> Iterator[_Held]:
@@ -87,14 +87,15 @@ class _Filed:
             yield from by_place.get("", ())
             if where is not None:
                 place = spaces.literal(where)
-                others = by_place.keys() - {""} if place is None else {place, None}
+                others = [key for key in by_place if key != ""] if place is None else [place, None]
                 found = (held for other in others for held in by_place.get(other, ()))
                 yield from islice(found, _LOOKED_AT)
 
     def _find_about(self, resource: Resource) -> list[Resource]:
         if ANY in resource[:2]:
             return [target for target in self._rules if _meet(resource, target)]
-        return [target for target in wider(resource) if target in self._rules]
+        found = wider(resource) & self._rules.keys()
+        return sorted(found, key=str)  # so that the same policy is told of in the same words
 
 
 class _Search:
@@ -138,7 +139,7 @@ class _Search:
                 for where in _shared(allow, place):
                     if left := self._left_open(row, subject, asked, allow, where):
                         cell = "*" if where is None else "|".join(map(spaces.show, places))
-                        remedy = self._remedy(row, subject, lists, cell)
+                        remedy = self._remedy(row, subject, asked, cell)
                         return _WayRound(self._request(*left, where), allow, remedy)
         return None
 

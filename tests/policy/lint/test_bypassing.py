@@ -79,6 +79,11 @@ def test_a_deny_in_a_namespace_of_what_may_be_listed_everywhere_is_warned_about(
             f"p, user:a|group:b, *, secrets, *, {LISTS}, deny, label:x=y",
         ),
         (
+            "p, group:g, prod, secrets|nodes, *, *, deny\n" + SRE,
+            "list secrets -A",
+            f"p, group:g, *, secrets, *, {LISTS}, deny",
+        ),
+        (
             "p, role:none, *, secrets, *, *, deny\ng, group:a\\|b, role:none, prod\n" + SRE,
             "list secrets -A",
             f"p, group:a\\|b, *, secrets, *, {LISTS}, deny",
