@@ -228,11 +228,8 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
         for _ in workers:
             self._begun.acquire(timeout=max(0.0, late - time.monotonic()))
         ended = wait([worker.inner.sentinel for worker in workers], _TRIAL_SECONDS)
-        for worker in workers:
-            if worker.inner.sentinel in ended:
-                worker.inner.join()
-        codes = {worker.inner.exitcode for worker in workers}
-        return not self.interrupt_signal and not codes <= {None, -signal.SIGKILL}
+        codes = {_exit_code(worker) for worker in workers if worker.inner.sentinel in ended}
+        return not self.interrupt_signal and not codes <= {-signal.SIGKILL}
 
     def _stop_workers(self) -> None:
         self._end(self.wrks)
@@ -254,6 +251,19 @@ class Server(MPServer):  # type: ignore[misc]  # half of Granian is typed, see p
                 worker.kill()
                 worker.join()
         _forget(workers)
+
+
+def _exit_code(worker: WorkerProcess) -> int | None:
+    """Return how a process ended.
+
+    A thread of Granian's waits for it as well: the system tells one of the two, and
+    the other has to wait for the first to write it down.
+    """
+    deadline = time.monotonic() + _BEGIN_SECONDS
+    while worker.inner.exitcode is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    code: int | None = worker.inner.exitcode
+    return code
 
 
 def _current_certificates(application: Application) -> Certificates | None:

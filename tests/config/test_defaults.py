@@ -70,6 +70,7 @@ def test_what_a_file_leaves_out_is_what_the_settings_have_for_it(
     tmp_path: Path, store: dict[str, Any]
 ) -> None:
     (tmp_path / "secret").write_text("s")
+    (tmp_path / "keys").mkdir()
     (tmp_path / "authsvc.yaml").write_text(
         yaml.safe_dump(
             {
