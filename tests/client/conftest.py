@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sysconfig
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,3 +152,24 @@ def exec_info(version: str = f"{GROUP}/v1", **spec: Any) -> str:
 @pytest.fixture
 def alice(tmp_path: Path, certificates: Certificates) -> Person:
     return Person(tmp_path, certificates.authority)
+
+
+@pytest.fixture
+def logged_in(alice: Person, issuer: Issuer, api_server: APIServer) -> tuple[str, ...]:
+    """A kubeconfig, and a session that is good."""
+    settings = (
+        f"--issuer={issuer.url}",
+        f"--certificate-authority={alice.authority}",
+        "--keyring=never",
+    )
+    alice.kubeconfig(api_server.url, *settings, provideClusterInfo=False)
+    issuer.refresh_tokens.add("refresh-0")
+    now = time.time()
+    alice.keep(
+        settings,
+        obtained_at=now,
+        good_until=now + 600,
+        refresh_token="refresh-0",
+        revocation_endpoint=f"{issuer.url}/revoke",
+    )
+    return settings
