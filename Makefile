@@ -35,7 +35,7 @@ bench: $(VENV)/installed-test  ## Figures, into tests/benchmarks/README.md; a qu
 faults: $(VENV)/installed-test  ## What a client sees while something goes wrong beside it, into the same README.md
 	$(BIN)/python -m tests.benchmarks.faults
 
-soak: $(VENV)/installed-test  ## Ten minutes at full rate for each engine: does a worker grow? Into the same README.md
+soak: $(VENV)/installed-test  ## Ten minutes at full rate: does a worker grow? Into the same README.md
 	$(BIN)/python -m tests.benchmarks.soak
 
 judge: $(VENV)/installed-test  ## 200,000 decisions of random policies beside Casbin's enforcer; some 20 minutes

@@ -3,18 +3,23 @@
 ``python -m tests.benchmarks.soak [--minutes 10]``
 
 Each round other users ask and other tokens come, known ones and unknown, and
-the policy and the table of tokens are replaced. A worker's memory is that after
-a quarter of the time, when all that is bounded is full, and at the end.
+the policy and the table of tokens are replaced. A worker's memory is looked at
+after each round. It goes up and down with what a reload and the buffers of the
+moment take, so the median of the second quarter of the time, when all that is
+bounded is full, is compared with that of the last. The engines run side by side.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 
 from tests.benchmarks import load, serving
 from tests.benchmarks.load import Load
@@ -36,11 +41,13 @@ def main() -> None:
 
 
 def _table(engines: list[str], minutes: float) -> Table:
-    yield "| server | minutes | reviews | failed | worker after a quarter | at the end | growth |"
+    yield "| server | minutes | reviews | failed | worker, second quarter | last quarter | growth |"
     yield "| --- | --: | --: | --: | --: | --: | --: |"
-    with tempfile.TemporaryDirectory(prefix="authsvc-soak-") as name:
-        for engine in engines:
-            yield _soaked(Path(name) / engine, engine, minutes)
+    with (
+        tempfile.TemporaryDirectory(prefix="authsvc-soak-") as name,
+        ThreadPoolExecutor(len(engines)) as pool,
+    ):
+        yield from pool.map(lambda engine: _soaked(Path(name) / engine, engine, minutes), engines)
 
 
 def _soaked(folder: Path, engine: str, minutes: float) -> str:
@@ -54,11 +61,11 @@ def _soaked(folder: Path, engine: str, minutes: float) -> str:
     policy, tokens = folder / "policy" / "rows.csv", folder / "tokens.csv"
     rows, table = policy.read_text(), tokens.read_text()
     reviews = failed = 0
-    warm = 0.0
+    memory: list[float] = []
     with serving.served(folder, port, "service") as server:
         begun = time.monotonic()
         number = 0
-        while (elapsed := time.monotonic() - begun) < minutes * 60:
+        while time.monotonic() - begun < minutes * 60:
             number += 1
             policy.write_text(f"{rows}p, role:r0, *, changed{number}, *, get, allow\n")
             tokens.write_text(f"{table}token-of-round-{number},user-{number},{number}\n")
@@ -66,12 +73,13 @@ def _soaked(folder: Path, engine: str, minutes: float) -> str:
             for seen in _round(folder, port, number):
                 reviews += int(seen.rate * _ROUND_SECONDS)
                 failed += seen.failed
-            if not warm and elapsed > minutes * 15:
-                warm = serving.memory(server)
-        end = serving.memory(server)
+            memory.append(serving.memory(server))
+            print(engine, f"{memory[-1]:.1f}", file=sys.stderr, flush=True)
+    quarter = len(memory) // 4
+    early, late = median(memory[quarter : 2 * quarter]), median(memory[3 * quarter :])
     return (
-        f"| {engine} | {minutes:g} | {reviews:,} | {failed} | {warm:.1f} MB | {end:.1f} MB "
-        f"| {end - warm:+.1f} MB |"
+        f"| {engine} | {minutes:g} | {reviews:,} | {failed} | {early:.1f} MB | {late:.1f} MB "
+        f"| {late - early:+.1f} MB |"
     )
 
 
