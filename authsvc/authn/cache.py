@@ -130,14 +130,13 @@ class CachedTokenAuthenticator:
             flight.done.set()
 
     def _key_of(self, token: str, audiences: Sequence[str]) -> Hashable:
-        # The audiences are the asker's words, of any number and length: they go into
-        # the MAC as well. A length before each, so that no two lists look alike.
-        mac = blake2b(key=self._key, digest_size=32)
-        for text in (token, *audiences):
-            encoded = text.encode("utf-8", "surrogatepass")
-            mac.update(b"%d:" % len(encoded))
-            mac.update(encoded)
-        return (mac.digest(), self._generation())
+        # The audiences are the asker's words, of any number and length: they go into the
+        # MAC as well. With their number, and a length before each, no two are alike.
+        words = [audience.encode("utf-8", "surrogatepass") for audience in audiences]
+        told = b"".join([b"%d:%b" % (len(word), word) for word in words])
+        text = told + token.encode("utf-8", "surrogatepass")
+        digest = blake2b(text, key=self._key, digest_size=32).digest()
+        return (digest, len(words), self._generation())
 
     def _find(self, key: Hashable) -> Identity | Miss | None:
         entry = self._entries.get(key)
