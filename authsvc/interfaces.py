@@ -94,6 +94,9 @@ class Effect(Enum):
     DENY = "deny"
     NO_OPINION = "no opinion"
 
+    # Enum's own is written in Python, and asked for each review; members are single objects.
+    __hash__ = object.__hash__
+
 
 class Decision(NamedTuple):
     """An answer and its ground.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Final, TypeAlias, TypeVar
 
 from authsvc.policy import cells
@@ -62,7 +63,7 @@ _Scopes: TypeAlias = tuple[int, ...] | PatternTable[_Names]
 class Many:
     """The rows of a holder of many: rules by action, where and which; grants by where."""
 
-    __slots__ = ("_allows", "_denies", "_grants")
+    __slots__ = ("_actions", "_allows", "_denies", "_grants")
 
     def __init__(self, links: Sequence[Link], rules: Rules, actions: Sequence[int]) -> None:
         grants = [link for link in links if isinstance(link, GrantLink)]
@@ -71,14 +72,20 @@ class Many:
         allows = [row for row in rows if not actions[row] & DENY]
         self._denies = _RuleTable(denies, rules, actions)
         self._allows = _RuleTable(allows, rules, actions)
+        self._actions = frozenset(map(actions.__getitem__, rows))
         self._grants = _file(grants, lambda link: link.where)
 
-    def find(self, actions: frozenset[int], namespace: str, name: str) -> Iterator[Link]:
-        """Yield links: every one that applies, and few that do not; denies first."""
-        yield from self._denies.find(actions, namespace, name)
+    def find(self, actions: frozenset[int], namespace: str, name: str) -> Iterable[Link]:
+        """Return links: every one that applies, and few that do not; denies first."""
         grants = self._grants
-        yield from grants if isinstance(grants, tuple) else grants.find(namespace)
-        yield from self._allows.find(actions, namespace, name)
+        there = grants if isinstance(grants, tuple) else grants.find(namespace)
+        if self._actions.isdisjoint(actions):
+            return there
+        return chain(
+            self._denies.find(actions, namespace, name),
+            there,
+            self._allows.find(actions, namespace, name),
+        )
 
 
 class _RuleTable:
@@ -98,19 +105,22 @@ class _RuleTable:
         self._by_action = {action: _scopes(rows, rules) for action, rows in by_action.items()}
         self._by_scope = _scopes(rows, rules) if len(by_action) > MANY_ACTIONS else ()
 
-    def find(self, actions: frozenset[int], namespace: str, name: str) -> Iterator[int]:
+    def find(self, actions: frozenset[int], namespace: str, name: str) -> Iterable[int]:
         if self._actions.isdisjoint(actions):
-            return
+            return ()
         matching = self._actions & actions
         if len(matching) > MANY_ACTIONS:
-            yield from _find(self._by_scope, namespace, name)
-        else:
-            for action in matching:
-                yield from _find(self._by_action[action], namespace, name)
+            return _find(self._by_scope, namespace, name)
+        return chain.from_iterable(
+            _find(self._by_action[action], namespace, name) for action in matching
+        )
 
 
 Entry: TypeAlias = int | GrantLink | tuple[Link, ...] | Many
 """What a subject or role leads to."""
+
+Held: TypeAlias = tuple[str, Entry]
+"""A subject or role that a request is made as, and what it leads to."""
 
 
 def compile_entries(rows: Rows, actions: Sequence[int]) -> dict[str, Entry]:
@@ -172,7 +182,7 @@ def _file(links: list[L], pattern: Callable[[L], Pattern]) -> tuple[L, ...] | Pa
 
 def _find(scopes: _Scopes, namespace: str, name: str) -> Iterable[int]:
     if isinstance(scopes, tuple):
-        yield from scopes
-        return
-    for names in scopes.find(namespace):
-        yield from names if isinstance(names, tuple) else names.find(name)
+        return scopes
+    return chain.from_iterable(
+        names if isinstance(names, tuple) else names.find(name) for names in scopes.find(namespace)
+    )

@@ -19,10 +19,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
-from authsvc.interfaces import NO_OPINION, Attributes, Decision
+from authsvc.interfaces import NO_OPINION, Attributes, Decision, UserInfo
 from authsvc.policy.actions import CONDITIONAL, DENY, ActionTable
 from authsvc.policy.background_load import gc_frozen
-from authsvc.policy.compiler import GrantLink, Link, Many, Timed, compile_entries
+from authsvc.policy.cells import EVERY_USER
+from authsvc.policy.compiler import Entry, GrantLink, Held, Link, Many, Timed, compile_entries
 from authsvc.policy.conditions import holds
 from authsvc.policy.evaluation import Match, decision_by
 from authsvc.policy.globs import EVERYTHING
@@ -31,8 +32,8 @@ from authsvc.policy.rows import Rows
 
 _CACHED: Final = 4096
 
-_Held: TypeAlias = dict[str, tuple[str, int] | None]
-"""Who a request is made as: its subjects, and each role with its holder and the grant's row."""
+_Roles: TypeAlias = dict[str, tuple[str, int]]
+"""The roles that a request is made with: each with its holder and the grant's row."""
 
 _Hit: TypeAlias = tuple[int, str]
 """The row of a rule that applies, and the subject or role that it names."""
@@ -50,35 +51,52 @@ class PolicyIndex:
 
     def decide(self, attributes: Attributes, now: float) -> Decision:
         """Decide a request."""
-        held: _Held = dict.fromkeys(subjects_of(attributes.user))
-        hit = self._search(attributes, now, held, None)
-        return NO_OPINION if hit is None else self._decision(*hit, held)
+        roles: _Roles = {}
+        hit = self._search(attributes, now, self._held_by(attributes.user), roles, None)
+        return NO_OPINION if hit is None else self._decision(*hit, roles)
 
     def explain(self, attributes: Attributes, now: float) -> list[Match]:
         """Return every rule that applies."""
         found: dict[tuple[int, int], Match] = {}
         for place, subject in enumerate(dict.fromkeys(subjects_of(attributes.user))):
-            held: _Held = {subject: None}
+            entry = self._entries.get(subject)
+            if entry is None:
+                continue
+            roles: _Roles = {}
             hits: list[_Hit] = []
-            self._search(attributes, now, held, hits)
+            self._search(attributes, now, [(subject, entry)], roles, hits)
             for row, holder in hits:
                 # The search is breadth first: the first way to a rule is a shortest.
                 if (row, place) not in found:
-                    found[row, place] = self._match(row, holder, held)
+                    found[row, place] = self._match(row, holder, roles)
         return [match for _, match in sorted(found.items(), key=lambda item: item[0])]
+
+    def _held_by(self, user: UserInfo) -> list[Held]:
+        """Return those of `subjects_of` that lead anywhere, once: of a person's groups, a few."""
+        find, name = self._entries.get, user.username
+        held: dict[str, Entry] = {}
+        if name and (entry := find(subject := "user:" + name)) is not None:
+            held[subject] = entry
+        for group in user.groups:
+            if (entry := find(subject := "group:" + group)) is not None:
+                held[subject] = entry
+        if name and (entry := find(EVERY_USER)) is not None:
+            held[EVERY_USER] = entry
+        return list(held.items())
 
     def _search(  # noqa: C901, PLR0912  the one hot loop: a call for each row would double its cost
         self,
         attributes: Attributes,
         now: float,
-        held: _Held,
+        todo: list[Held],
+        roles: _Roles,
         every: list[_Hit] | None,
     ) -> _Hit | None:
-        """Walk the subjects and the roles they hold there and then, breadth first.
+        """Walk the subjects ``todo`` and the roles they hold there and then, breadth first.
 
         Returns the rule that decides: the first deny, or else the first allow.
         With a list for ``every`` rule that applies, fills it and walks to the
-        end. ``held`` has the subjects at first, and then the way to each role.
+        end. ``roles`` is filled with the way to each.
         """
         live, deny = self._actions.matching(attributes)
         if not live:
@@ -89,11 +107,7 @@ class PolicyIndex:
         find, actions = self._entries.get, self._actions.of_row
         wheres, whiches = self._rows.rules.where, self._rows.rules.which
         allowed: _Hit | None = None
-        todo = list(held)
-        for holder in todo:
-            entry = find(holder)
-            if entry is None:
-                continue
+        for holder, entry in todo:
             if isinstance(entry, Many):
                 links: Iterable[Link] = entry.find(live, namespace, name)
             else:
@@ -104,11 +118,12 @@ class PolicyIndex:
                     if where is EVERYTHING or (
                         where == namespace if isinstance(where, str) else where.matches(namespace)
                     ):
-                        roles = link.roles
-                        for role in roles.at(now) if isinstance(roles, Timed) else roles:
-                            if role not in held:
-                                held[role] = (holder, link.row)
-                                todo.append(role)
+                        given = link.roles
+                        for role in given.at(now) if isinstance(given, Timed) else given:
+                            if role not in roles:
+                                roles[role] = (holder, link.row)
+                                if (further := find(role)) is not None:
+                                    todo.append((role, further))
                     continue
                 action = actions[link]
                 if action not in live:
@@ -140,25 +155,25 @@ class PolicyIndex:
         rules = self._rows.rules
         return holds(rules.when[row][1], attributes, deny=bool(rules.deny[row]))
 
-    def _decision(self, row: int, holder: str, held: _Held) -> Decision:
+    def _decision(self, row: int, holder: str, roles: _Roles) -> Decision:
         way: list[object] = [row, holder]
-        step = held[holder]
+        step = roles.get(holder)
         while step is not None:
             way += step
-            step = held[step[0]]
+            step = roles.get(step[0])
         key = tuple(way)
         decision = self._decisions.get(key)
         if decision is None:
             if len(self._decisions) >= _CACHED:
                 self._decisions.clear()
-            decision = self._decisions[key] = decision_by(self._match(row, holder, held))
+            decision = self._decisions[key] = decision_by(self._match(row, holder, roles))
         return decision
 
-    def _match(self, row: int, holder: str, held: _Held) -> Match:
+    def _match(self, row: int, holder: str, roles: _Roles) -> Match:
         grants = []
-        step = held[holder]
+        step = roles.get(holder)
         while step is not None:
             holder, grant = step
             grants.append(self._rows.grants[grant])
-            step = held[holder]
+            step = roles.get(holder)
         return Match(self._rows.rules[row], holder, tuple(reversed(grants)))
