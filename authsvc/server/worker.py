@@ -25,6 +25,7 @@ from gunicorn.workers.gasgi import ASGIWorker
 
 from authsvc.server.common import LINGER_SECONDS
 from authsvc.server.connections import Connections
+from authsvc.server.listeners import BACKLOG
 from authsvc.server.tls import FollowingContext
 from authsvc.webhook.asgi import PROBES_ONLY
 from authsvc.webhook.clientcert import names_of
@@ -194,7 +195,11 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
     ) -> None:
         timeout = {} if context is None else {"ssl_handshake_timeout": self.header_timeout}
         server = await self.loop.create_server(
-            lambda: Protocol(self, probes=probes), sock=socket.sock, ssl=context, **timeout
+            lambda: Protocol(self, probes=probes),
+            sock=socket.sock,
+            ssl=context,
+            backlog=BACKLOG,  # it listens anew, by default with a queue of 100
+            **timeout,
         )
         self.servers.append(server)
 

@@ -101,6 +101,19 @@ def test_clients_of_the_probes_port_that_take_their_time_hold_up_no_probe(server
         assert server.probe("/livez") == "ok"
 
 
+def test_a_burst_of_connections_waits_in_the_queue_of_the_listener(server: Served) -> None:
+    assert grants_all(server)
+    with ExitStack() as stack:
+        for worker in server.workers():
+            os.kill(worker, signal.SIGSTOP)
+            stack.callback(os.kill, worker, signal.SIGCONT)
+        for _ in range(300):
+            # One that finds no place is asked again after a second.
+            place = ("127.0.0.1", server.port)
+            stack.enter_context(socket.create_connection(place, timeout=0.9))
+    assert grants_all(server)
+
+
 def test_there_are_as_many_open_files_as_the_machine_allows(server: Served) -> None:
     limits = [
         dict(zip(("soft", "hard"), line.split()[3:5], strict=True))
