@@ -67,6 +67,8 @@ class Application(Flask):
         self._wsgi = ReviewsWSGI(
             endpoints, flask, waiting=server.threads, nowait_paths=health.PATHS
         )
+        # For a server of WSGI that can do without its ceremony.
+        self.answer_review = self._wsgi.answer
 
     def __call__(self, *arguments: Any) -> Any:
         """Answer a WSGI call (environ, start_response) or an ASGI call (scope, receive, send)."""

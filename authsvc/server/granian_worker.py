@@ -51,6 +51,7 @@ class Carrier:
     def __init__(self, application: Application, listener: socket.socket) -> None:
         settings = application.runtime.configuration.server
         self._application = application.wsgi_app
+        self._answer_review = application.answer_review
         self._listener = listener
         self._draining = False
         self.threads = LeaderFollowers(
@@ -76,10 +77,17 @@ class Carrier:
     def __call__(self, protocol: Any, scope: Environ) -> None:
         self.threads.took()
         try:
-            begin = _Beginning()
-            body = _whole(self._application({**self._environ, **scope}, begin))
-            headers = [*begin.headers, ("connection", "close")] if self._draining else begin.headers
-            protocol.response_bytes(begin.status, headers, body)
+            scope.update(self._environ)
+            answer = self._answer_review(scope)
+            if answer is not None:
+                status, headers, body = answer.status, headers_of(answer.status), answer.body
+            else:
+                begin = _Beginning()
+                body = _whole(self._application(scope, begin))
+                status, headers = begin.status, begin.headers
+            if self._draining:
+                headers = [*headers, ("connection", "close")]
+            protocol.response_bytes(status, headers, body)
         except Exception:  # noqa: BLE001  Granian would log what it says, which may be a secret
             _log.error("request_crashed", exc_info=True)
             protocol.response_bytes(_CRASHED.status, headers_of(_CRASHED.status), _CRASHED.body)

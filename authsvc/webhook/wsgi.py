@@ -63,12 +63,16 @@ class ReviewsWSGI:
         self._waiting = threading.BoundedSemaphore(waiting)
         self._nowait_paths = frozenset(nowait_paths)
 
+    def answer(self, environ: Environ) -> Answer | None:
+        """Answer a review; None: the path is not one's, and the request for the call below."""
+        endpoint = self._endpoints.get(environ["PATH_INFO"])
+        return None if endpoint is None else endpoint.count(self._review(endpoint, environ))
+
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        path = environ["PATH_INFO"]
-        endpoint = self._endpoints.get(path)
-        if endpoint is not None:
-            return send(start_response, endpoint.count(self._review(endpoint, environ)))
-        if path in self._nowait_paths:
+        answer = self.answer(environ)
+        if answer is not None:
+            return send(start_response, answer)
+        if environ["PATH_INFO"] in self._nowait_paths:
             return self._fallback(environ, start_response)
         body = _read(
             environ,
