@@ -205,7 +205,7 @@ def _cached(
         ttl=settings.cache.ttl,
         rejected_ttl=settings.cache.rejected_ttl,
         size=settings.cache.size,
-        generation=lambda: tuple(file.generation for file in files),
+        generation=lambda: tuple([file.generation for file in files]),
         withdrawn=issuing.authenticator.is_revoked if issuing else lambda _: False,
     )
 

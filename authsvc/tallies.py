@@ -12,6 +12,7 @@ import threading
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol, TypeVar
 
 from prometheus_client import Counter, Histogram
@@ -31,17 +32,13 @@ _all: list[_Pending] = []
 
 
 class Tally:
-    """A counter's child to be incremented on the path of a request."""
+    """A counter's child to be incremented on the path of a request: ``inc()`` counts one."""
 
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
         self._steps: deque[None] = deque()
-        self._note: Callable[[None], None] = self._steps.append
+        self.inc: Callable[[], None] = partial(self._steps.append, None)
         _all.append(self)
-
-    def inc(self) -> None:
-        """Count one."""
-        self._note(None)
 
     def publish(self) -> None:
         """Add what was noted to the counter."""

@@ -8,7 +8,6 @@ server caches as a verdict; not authenticated with an error, which it does not.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import msgspec
 
@@ -20,7 +19,7 @@ KIND = "TokenReview"
 VERSIONS = ("authentication.k8s.io/v1", "authentication.k8s.io/v1beta1")
 
 
-class TokenReview(NamedTuple):
+class TokenReview(msgspec.Struct, frozen=True):
     """What the API server asks: whose is this token, for these audiences?"""
 
     api_version: str
@@ -83,7 +82,7 @@ def render_authenticated(api_version: str, identity: Identity) -> bytes:
     user = identity.user
     # Keys of extra are compared in lower case by the API server, which would
     # refuse to impersonate them otherwise.
-    extra = {key.lower(): values for key, values in user.extra.items()}
+    extra = {key.lower(): values for key, values in user.extra.items()} if user.extra else {}
     status = _Status(
         authenticated=True,
         user=_User(user.username, user.uid, user.groups, extra),

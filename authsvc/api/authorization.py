@@ -7,7 +7,7 @@ broader, never narrower.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import msgspec
 import msgspec.structs
@@ -81,7 +81,7 @@ class Spec(msgspec.Struct, rename="camel", omit_defaults=True):
         )
 
 
-class SubjectAccessReview(NamedTuple):
+class SubjectAccessReview(msgspec.Struct, frozen=True):
     """What the API server asks: may they?
 
     ``spec`` is kept for the decision log, which holds what was asked in the

@@ -132,11 +132,12 @@ class CachedTokenAuthenticator:
     def _key_of(self, token: str, audiences: Sequence[str]) -> Hashable:
         # The audiences are the asker's words, of any number and length: they go into the
         # MAC as well. With their number, and a length before each, no two are alike.
-        words = [audience.encode("utf-8", "surrogatepass") for audience in audiences]
-        told = b"".join([b"%d:%b" % (len(word), word) for word in words])
-        text = told + token.encode("utf-8", "surrogatepass")
+        text = token.encode("utf-8", "surrogatepass")
+        if audiences:
+            words = [audience.encode("utf-8", "surrogatepass") for audience in audiences]
+            text = b"".join([b"%d:%b" % (len(word), word) for word in words]) + text
         digest = blake2b(text, key=self._key, digest_size=32).digest()
-        return (digest, len(words), self._generation())
+        return (digest, len(audiences), self._generation())
 
     def _find(self, key: Hashable) -> Identity | Miss | None:
         entry = self._entries.get(key)

@@ -13,6 +13,7 @@ import select
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -45,7 +46,7 @@ class _Shadow(msgspec.Struct, omit_defaults=True):
 
 
 class _Authorization(msgspec.Struct, rename="camel", omit_defaults=True):
-    time: str
+    time: datetime
     kind: Literal["SubjectAccessReview"]
     request_id: str
     effect: str
@@ -64,7 +65,7 @@ class _User(msgspec.Struct, omit_defaults=True):
 
 
 class _Authentication(msgspec.Struct, rename="camel", omit_defaults=True):
-    time: str
+    time: datetime
     kind: Literal["TokenReview"]
     request_id: str
     outcome: str
@@ -100,7 +101,6 @@ class DecisionLog:
         self._encoder = msgspec.json.Encoder()
         self._ids = count(1)
         self._run = ""
-        self._second = (0, "")
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -119,7 +119,7 @@ class DecisionLog:
         spec = review.spec.abridged(_LONGEST_TEXT) if abridged else review.spec
         self._append(
             _Authorization(
-                self._now(),
+                datetime.now(UTC),
                 "SubjectAccessReview",
                 self._id(),
                 decision.effect.value,
@@ -139,7 +139,7 @@ class DecisionLog:
         if self._off:
             return
         record = _Authentication(
-            self._now(), "TokenReview", self._id(), outcome, cached, int(seconds * 1_000_000)
+            datetime.now(UTC), "TokenReview", self._id(), outcome, cached, int(seconds * 1_000_000)
         )
         if identity is not None:
             user = identity.user
@@ -201,17 +201,6 @@ class DecisionLog:
 
     def _id(self) -> str:
         return f"{self._run}-{next(self._ids)}"
-
-    def _now(self) -> str:
-        # The part up to the second is made once a second: strftime costs more
-        # than the rest of the line.
-        now = time.time()
-        second, prefix = self._second
-        if int(now) != second:
-            second = int(now)
-            prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-            self._second = (second, prefix)
-        return f"{prefix}.{int((now - second) * 1000):03d}Z"
 
     def _write_until_stopped(self) -> None:
         while not self._stop.wait(_RETRY_SECONDS if self.problem else _FLUSH_SECONDS):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+import msgspec
 import structlog
 
 from authsvc import metrics
@@ -28,7 +29,7 @@ BEGINNING = 64 * 1024
 MAX_DRAINED = 32 * 1024 * 1024
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True):
     """A status code and a JSON body."""
 
     status: int

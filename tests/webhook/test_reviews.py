@@ -139,6 +139,6 @@ def test_both_carriers_give_the_same_answer(
 
 
 def test_a_failure_is_a_kubernetes_status() -> None:
-    status, body = failure(413, "too much")
-    assert status == 413
-    assert json.loads(body)["message"] == "too much"
+    answer = failure(413, "too much")
+    assert answer.status == 413
+    assert json.loads(answer.body)["message"] == "too much"
