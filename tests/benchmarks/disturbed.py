@@ -5,8 +5,7 @@
 A policy of 100,000 rows that is changed again and again, and a directory that
 takes two seconds for each of its answers while 50 TokenReviews wait for it.
 
-Rounds with and without take turns: rates go up and down with the machine, and
-with how many of the connections fall to which worker.
+Rounds with and without take turns, since rates go up and down with the machine.
 """
 
 from __future__ import annotations
@@ -67,8 +66,17 @@ def _rows(folder: Path, engine: str, rounds: Sequence[float]) -> Iterator[str]:
         (folder / "password").write_text("secret")
         bodies = serving.access_bodies(folder, _ROWS)
         url = f"https://127.0.0.1:{port}/authorize"
-        with serving.served(folder, port, "service"):
-            load.run(url, bodies, connections=_CONNECTIONS, seconds=1)
+        with serving.served(folder, port, "service") as server:
+
+            def counts() -> bool:
+                return serving.all_work(server, port, _CONNECTIONS)
+
+            def look(seconds: float) -> Load:
+                return load.run(
+                    url, bodies, connections=_CONNECTIONS, seconds=seconds, counts=counts
+                )
+
+            look(1)
             disturbances: dict[str, Disturbance] = {
                 f"{_WAITING} TokenReviews wait for a slow directory": _wait_for_the_directory,
                 f"a policy of {_ROWS:,} rows is reloaded again and again": _change_the_policy,
@@ -76,11 +84,9 @@ def _rows(folder: Path, engine: str, rounds: Sequence[float]) -> Iterator[str]:
             for what, disturb in disturbances.items():
                 alone, seen = [], []
                 for seconds in rounds:
-                    alone.append(load.run(url, bodies, connections=_CONNECTIONS, seconds=seconds))
+                    alone.append(look(seconds))
                     with _going_on(disturb, folder, port):
-                        seen.append(
-                            load.run(url, bodies, connections=_CONNECTIONS, seconds=seconds)
-                        )
+                        seen.append(look(seconds))
                 yield _row(engine, what, seen, alone)
 
 

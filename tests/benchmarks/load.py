@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+
+CONNECTED_SECONDS = 0.3
+_TRIES = 100
 
 _SCRIPT = """\
 wrk.method = "POST"
@@ -37,11 +42,20 @@ class Load:
     failed: int
 
 
-def run(url: str, bodies: Path, *, connections: int, seconds: float, threads: int = 2) -> Load:
+def run(
+    url: str,
+    bodies: Path,
+    *,
+    connections: int,
+    seconds: float,
+    threads: int = 2,
+    counts: Callable[[], bool] = lambda: True,
+) -> Load:
     """Put load on a URL: each line of ``bodies`` is a request's body, in turn.
 
     Each of wrk's threads starts with the first line: with one, no two requests
-    that are under way are the same.
+    that are under way are the same. ``counts`` is asked once the connections are
+    there; where it says no they are made anew.
     """
     wrk = shutil.which("wrk")
     if wrk is None:
@@ -58,10 +72,18 @@ def run(url: str, bodies: Path, *, connections: int, seconds: float, threads: in
         f"{seconds:g}s",
         "--latency",
     ]
-    output = subprocess.run(
-        [*command, "-s", str(script), url], check=True, capture_output=True, text=True
-    ).stdout
-    return parse(output)
+    for _ in range(_TRIES):
+        with subprocess.Popen(
+            [*command, "-s", str(script), url], stdout=subprocess.PIPE, text=True
+        ) as process:
+            time.sleep(CONNECTED_SECONDS)
+            if counts():
+                output, _ = process.communicate()
+                if process.returncode:
+                    raise SystemExit(f"wrk failed: {output}")
+                return parse(output)
+            process.kill()
+    raise SystemExit("the connections never were as they have to be")
 
 
 def parse(output: str) -> Load:

@@ -9,8 +9,9 @@ connections, p50 with one, the processor time that a request costs the workers
 The decision log and metrics are on.
 
 The service and hello run side by side and are asked in turns, round after
-round, so that what else goes on in the machine, and which worker got how many
-of the connections, is the same for both: each figure is the median of its rounds.
+round, so that what else goes on in the machine is the same for both: each figure
+is the median of its rounds. With 16 connections a round counts where both workers
+have at least five of them.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class _Server:
     """A server, and what its rounds gave."""
 
     url: str
+    port: int
     process: int
     idle: float
     many: list[Load] = field(default_factory=list)
@@ -65,11 +67,17 @@ class _Server:
 
     def round(self, bodies: Path, seconds: float) -> None:
         """Put load on it, with many connections and with one."""
-        before = serving.processor_seconds(self.process)
-        many = load.run(self.url, bodies, connections=_CONNECTIONS, seconds=seconds)
+        before = 0.0
+
+        def counts() -> bool:
+            nonlocal before
+            before = serving.processor_seconds(self.process)
+            return serving.all_work(self.process, self.port, _CONNECTIONS)
+
+        many = load.run(self.url, bodies, connections=_CONNECTIONS, seconds=seconds, counts=counts)
         used = serving.processor_seconds(self.process) - before
         self.many.append(many)
-        self.costs.append(used / (many.rate * seconds) * 1e6)
+        self.costs.append(used / (many.rate * (seconds - load.CONNECTED_SECONDS)) * 1e6)
         self.one.append(load.run(self.url, bodies, connections=1, seconds=seconds / 2))
 
     def figures(self) -> Figures:
@@ -119,7 +127,7 @@ def _measured(folder: Path, engine: str, rows: int, rounds: Sequence[float]) -> 
             for name, port in ports.items():
                 process = stack.enter_context(serving.served(folder / name, port, name))
                 url = f"https://127.0.0.1:{port}{path}"
-                servers[name] = _Server(url, process, serving.memory(process))
+                servers[name] = _Server(url, port, process, serving.memory(process))
                 load.run(url, bodies, connections=_CONNECTIONS, seconds=1)
             for seconds in rounds:
                 for server in servers.values():

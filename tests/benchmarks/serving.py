@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from authsvc.authn.static import hash_token
@@ -19,6 +19,7 @@ from authsvc.bootstrap.site import Wanted
 _USERS = 500
 _START_SECONDS = 60.0
 _SETTLE_SECONDS = 1.0
+_ESTABLISHED = "01"  # of /proc/net/tcp
 
 
 @contextmanager
@@ -61,6 +62,30 @@ def _wait(server: subprocess.Popen[bytes], port: int) -> None:
 def workers(master: int) -> list[str]:
     """Return the process ids of the workers."""
     return Path(f"/proc/{master}/task/{master}/children").read_text().split()
+
+
+def all_work(master: int, port: int, connections: int) -> bool:
+    """Whether each worker has its part of the connections, or at least two thirds of that.
+
+    The system hands a burst of connections to whoever comes first: at times one
+    worker has all of them, and the others look on.
+    """
+    there = {
+        line.split()[9]
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
+        if line.split()[1].endswith(f":{port:04X}") and line.split()[3] == _ESTABLISHED
+    }
+    shares = [len(there & _sockets(worker)) for worker in workers(master)]
+    return min(shares) >= 2 / 3 * connections / len(shares)
+
+
+def _sockets(process: str) -> set[str]:
+    """Return the inodes of a process's sockets."""
+    names = set()
+    for file in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            names.add(str(file.readlink()).removeprefix("socket:[").removesuffix("]"))
+    return names
 
 
 def processor_seconds(master: int) -> float:
