@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from statistics import median
 
@@ -124,8 +125,7 @@ def _change_the_policy(folder: Path, _port: int, stop: threading.Event) -> None:
 
 def _wait_for_the_directory(_folder: Path, port: int, stop: threading.Event) -> None:
     threads = [
-        threading.Thread(target=_ask_for_a_person, args=(port, number, stop))
-        for number in range(_WAITING)
+        threading.Thread(target=_ask_for_a_person, args=(port, stop)) for _ in range(_WAITING)
     ]
     for thread in threads:
         thread.start()
@@ -133,14 +133,15 @@ def _wait_for_the_directory(_folder: Path, port: int, stop: threading.Event) -> 
         thread.join()
 
 
-def _ask_for_a_person(port: int, number: int, stop: threading.Event) -> None:
+_people = count()  # each is asked for once: a verdict about somebody is remembered
+
+
+def _ask_for_a_person(port: int, stop: threading.Event) -> None:
     # The load has no certificate either, and what is asked is on loopback.
     context = ssl._create_unverified_context()  # noqa: S323
     connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=60, context=context)
-    asked = 0
     while not stop.is_set():
-        token = base64.b64encode(f"user-{number}-{asked}:password".encode()).decode()
-        asked += 1
+        token = base64.b64encode(f"user-{next(_people)}:password".encode()).decode()
         review = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenReview",
