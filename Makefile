@@ -28,7 +28,7 @@ format: $(VENV)/installed-quality  ## Put the code in form
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/installed-test  ## Figures, into tests/benchmarks/README.md; a quarter of an hour on an idle machine
+bench: $(VENV)/installed-test  ## Figures, into tests/benchmarks/README.md; some 25 minutes on an idle machine
 	$(BIN)/python -m tests.benchmarks.reviews
 	$(BIN)/python -m tests.benchmarks.disturbed
 
