@@ -13,7 +13,7 @@ round, so that what else goes on in the machine is the same for both: each figur
 is the median of its rounds. They are begun anew every few rounds: which of the
 processors a process and its client live on makes a third of a rate, and stays so
 for a while. With 16 connections a round counts where both workers have at least
-five of them.
+six of them.
 """
 
 from __future__ import annotations
