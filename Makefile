@@ -14,7 +14,7 @@ help:  ## What there is
 demo: $(VENV)/installed  ## A tour: a real server, real reviews, readable answers
 	@$(BIN)/authsvc demo
 
-test: $(VENV)/installed-test  ## Install what the tests need, and run them all
+test: $(VENV)/installed-fast  ## Install what the tests need, and run them all
 	@tests/install-debian-packages
 	$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
@@ -28,14 +28,14 @@ format: $(VENV)/installed-quality  ## Put the code in form
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/installed-test  ## Figures, into tests/benchmarks/README.md; some 25 minutes on an idle machine
+bench: $(VENV)/installed-fast  ## Figures, into tests/benchmarks/README.md; some 25 minutes on an idle machine
 	$(BIN)/python -m tests.benchmarks.reviews
 	$(BIN)/python -m tests.benchmarks.disturbed
 
-faults: $(VENV)/installed-test  ## What a client sees while something goes wrong beside it, into the same README.md
+faults: $(VENV)/installed-fast  ## What a client sees while something goes wrong beside it, into the same README.md
 	$(BIN)/python -m tests.benchmarks.faults
 
-soak: $(VENV)/installed-test  ## Ten minutes at full rate: does a worker grow? Into the same README.md
+soak: $(VENV)/installed-fast  ## Ten minutes at full rate: does a worker grow? Into the same README.md
 	$(BIN)/python -m tests.benchmarks.soak
 
 judge: $(VENV)/installed-test  ## 200,000 decisions of random policies beside Casbin's enforcer; some 20 minutes
@@ -54,6 +54,12 @@ $(VENV)/installed: pyproject.toml requirements.lock | $(VENV)/bin/python
 
 $(VENV)/installed-test: $(VENV)/installed
 	$(PIP) install -c requirements.lock -e '.[cel,redis]' --group test
+	@touch $@
+
+# gunicorn's parser in C has no wheels: it is compiled, with a compiler of Debian's.
+$(VENV)/installed-fast: $(VENV)/installed-test
+	@tests/install-debian-packages
+	$(PIP) install -c requirements.lock -e '.[fast]'
 	@touch $@
 
 $(VENV)/installed-quality: $(VENV)/installed-test

@@ -67,7 +67,8 @@ class Application(Flask):
         self._wsgi = ReviewsWSGI(
             endpoints, flask, waiting=server.threads, nowait_paths=health.PATHS
         )
-        # For a server of WSGI that can do without its ceremony.
+        # For a server that can do without the ceremony of ASGI, or of WSGI.
+        self.answer_now = self._asgi.answer_now
         self.answer_review = self._wsgi.answer
 
     def __call__(self, *arguments: Any) -> Any:

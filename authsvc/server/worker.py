@@ -7,10 +7,8 @@
 - probes may have a listener of their own, without TLS and for nothing else;
 - a stopping worker announces the end of each connection with the next answer,
   and closes idle ones after a moment for requests that are on their way. A
-  connection that ends unannounced costs a user of the API server an error.
-
-Only what gunicorn offers to subclasses is used: the worker's methods, and a
-protocol's ``app`` and asyncio callbacks.
+  connection that ends unannounced costs a user of the API server an error;
+- a review takes a short way through its connection (`protocol`).
 """
 
 from __future__ import annotations
@@ -20,122 +18,18 @@ import math
 import ssl
 from typing import TYPE_CHECKING, Any
 
-from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
 from authsvc.server.common import LINGER_SECONDS
 from authsvc.server.connections import Connections
 from authsvc.server.listeners import BACKLOG
+from authsvc.server.protocol import Protocol
 from authsvc.server.tls import FollowingContext
-from authsvc.webhook.asgi import PROBES_ONLY
-from authsvc.webhook.clientcert import names_of
 
 if TYPE_CHECKING:
     from authsvc.app import Application
-    from authsvc.webhook.asgi import Receive, Scope, Send
 
 _CHECK_SECONDS = 0.05
-
-# gunicorn looks for its C parser once and keeps what it found on the class it
-# asks, which must be its own and not the subclass below.
-ASGIProtocol._check_h1c_protocol_available()  # noqa: SLF001
-
-
-class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
-    """One connection."""
-
-    worker: Worker
-    app: Any
-    transport: Any
-
-    def __init__(self, worker: Worker, *, probes: bool) -> None:
-        super().__init__(worker)
-        self._probes = probes
-
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        """Take a connection, or close it where there are too many."""
-        self._timer: asyncio.TimerHandle | None = None
-        self.active = 0
-        self.transport = transport
-        application = self.app
-        extensions: dict[str, Any] = {PROBES_ONLY: {}} if self._probes else {}
-        connection = transport.get_extra_info("ssl_object")
-        names = None
-        if connection is not None:
-            names = names_of(connection.getpeercert())
-            extensions["tls"] = {"client_cert_names": names}
-        # Without TLS whoever is on loopback is as good as anybody.
-        anonymous = self._probes or (connection is not None and names is None)
-        self._refused = not self.worker.connections.admit(self, anonymous=anonymous)
-        if self._refused:
-            transport.abort()
-            return
-
-        async def call(scope: Scope, receive: Receive, send: Send) -> None:
-            self._cancel_timer()
-            scope["extensions"] = {**scope.get("extensions", {}), **extensions}
-            self.active += 1
-            if self.worker.draining:
-                send = _announcing_the_end(send)
-            try:
-                await application(scope, receive, send)
-            finally:
-                self.active -= 1
-
-        self.app = call
-        self._timer = self.worker.loop.call_later(
-            self.worker.header_timeout, self._header_timeout, transport
-        )
-        super().connection_made(transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Take bytes, unless the connection was refused."""
-        if not self._refused:
-            super().data_received(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget a connection."""
-        self._cancel_timer()
-        if not self._refused:
-            self.worker.connections.discard(self)
-            super().connection_lost(exc)
-            if self._task is None:
-                self._let_go()
-            else:
-                self._task.add_done_callback(self._let_go)
-
-    def close(self) -> None:
-        """Close the connection, once all is sent."""
-        self.transport.close()
-
-    def abort(self) -> None:
-        """Close the connection at once."""
-        self.transport.abort()
-
-    def _let_go(self, *_: object) -> None:
-        """Leave no cycle behind: only a full collection would find it, and those are rare."""
-        self.app = self.transport = self.writer = None
-        self._callback_parser = self._flow_control = None
-
-    def _header_timeout(self, transport: asyncio.Transport) -> None:
-        # Only the first request is timed here. Later ones fall under the
-        # keep-alive time, which gunicorn runs until a header is whole.
-        transport.abort()
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-
-def _announcing_the_end(send: Send) -> Send:
-    async def sending(message: dict[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            others = [header for header in message["headers"] if header[0] != b"connection"]
-            message = {**message, "headers": [*others, (b"connection", b"close")]}
-        await send(message)
-
-    return sending
 
 
 class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
@@ -149,6 +43,8 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
         self.header_timeout = 0.0
         self.stop_timeout = 0.0
         self.draining = False
+        # By status: the beginning of an answer, and until when its date is good.
+        self.heads: dict[int, tuple[bytes, float]] = {}
         self._stop_by = math.inf
 
     def handle_exit_signal(self) -> None:

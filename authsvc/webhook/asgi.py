@@ -79,6 +79,23 @@ class ReviewsApplication:
         else:
             await self._carry(self._fallback, scope, receive, send)
 
+    def answer_now(
+        self, path: str, method: str, names: frozenset[str] | None, body: bytes
+    ) -> Answer | None:
+        """Answer a review that was read whole and waits for nothing; None: it is for the call.
+
+        For a server that can do without the call: ``names`` as in `client_names`.
+        """
+        endpoint = self._endpoints.get(path)
+        if (
+            endpoint is None
+            or len(body) > endpoint.max_body
+            or endpoint.refusal(method, names) is not None
+        ):
+            return None
+        answer = endpoint.handle_nowait(body)
+        return None if answer is None else endpoint.count(answer)
+
     async def _review(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
         refused = endpoint.refusal(scope["method"], client_names(scope))
         if refused is not None:
@@ -194,7 +211,7 @@ def _content_length(scope: Scope) -> int | None:
 
 async def _send(send: Send, answer: Answer, *, close: bool = False) -> None:
     length = (b"content-length", b"%d" % len(answer.body))
-    headers = [*_encoded_headers(answer.status), length]
+    headers = [*encoded_headers(answer.status), length]
     if close:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
@@ -202,5 +219,6 @@ async def _send(send: Send, answer: Answer, *, close: bool = False) -> None:
 
 
 @cache
-def _encoded_headers(status: int) -> Sequence[tuple[bytes, bytes]]:
+def encoded_headers(status: int) -> Sequence[tuple[bytes, bytes]]:
+    """Return the headers of an answer with that status, but for those of its framing."""
     return [(name.encode(), value.encode()) for name, value in headers_of(status)]
