@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeVar
@@ -59,7 +60,27 @@ def _sources(path: Path) -> list[Source]:
         raise InvalidPolicyError([PolicyError(str(path), 0, cause(error))]) from None
     if not files:
         raise InvalidPolicyError([PolicyError(str(path), 0, "no *.csv file in this folder")])
+    if unreadable := [name for name in map(str, files) if not _is_text(name)]:
+        # Reasons, records and whoever reads them could not have such a name.
+        raise InvalidPolicyError(
+            [
+                PolicyError(
+                    os.fsencode(name).decode(errors="backslashreplace"),
+                    0,
+                    "the name of the file is not UTF-8",
+                )
+                for name in unreadable
+            ]
+        )
     return [Source(_label(file, path), str(file), _opener(file)) for file in files]
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # bytes that are no UTF-8 come as lone surrogates (PEP 383)
+        return False
+    return True
 
 
 def _label(file: Path, path: Path) -> str:

@@ -10,7 +10,7 @@ from typing import TypeVar
 import structlog
 
 from authsvc.errors import AuthsvcError
-from authsvc.webhook.decisionlog import CLOSE_SECONDS
+from authsvc.webhook.line_writer import CLOSE_SECONDS
 
 T = TypeVar("T")
 

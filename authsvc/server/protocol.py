@@ -120,7 +120,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
         """Parse bytes; returns whether the connection goes on."""
         goes_on: bool
         before = self._current_request
-        if before is not None:
+        if before is not None or not self._has_short_way or self._h2c_upgrade_ok:
             goes_on = super()._feed_callback_parser(data)
             return goes_on
         # By this event gunicorn wakes its own way, and where there is none it does not.
@@ -137,8 +137,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
         """Answer the request that was parsed, if it is a review that can be; then forget it."""
         request, received, worker = self._current_request, self._body_receiver, self.worker
         if (
-            not self._has_short_way
-            or not received._complete  # noqa: SLF001
+            not received._complete  # noqa: SLF001
             or worker.draining
             or not worker.alive
             or worker.nr + 1 >= worker.max_requests

@@ -1,42 +1,38 @@
 """The decision log: one JSON line per review, for auditors and for `policy replay`.
 
 A SubjectAccessReview's line holds the review's ``spec``, so that it can be asked
-again of another policy. Lines are handed to a thread that writes them: a slow
-or full disk, or a pipe nobody reads, never holds up an answer. A file that was
-rotated away is made anew.
+again of another policy.
 """
 
 from __future__ import annotations
 
 import os
-import select
-import sys
 import threading
 import time
+from collections import deque
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 import structlog
 
 from authsvc import metrics
 from authsvc.api.authorization import Spec, SubjectAccessReview
-from authsvc.errors import ConfigError, InvalidConfigurationError
 from authsvc.interfaces import Decision, Identity
+from authsvc.webhook.line_writer import MAX_WAITING_BYTES, LineWriter
 
 _log = structlog.get_logger()
 
-# At 20,000 decisions a second this is five seconds of a disk that hangs.
-MAX_WAITING_BYTES = 64 * 1024 * 1024
-# A worker that stops is killed soon after; a pipe nobody reads must not take that time.
-CLOSE_SECONDS = 5.0
+# A line is noted on the path of its review, and made with others of its kind a
+# moment later: one after the other they cost half of what each costs between two
+# system calls.
+_MOST_NOTED = 32
 # Of each name in an abridged review, in characters.
 _LONGEST_TEXT = 1024
-_FLUSH_SECONDS = 0.05
-_RETRY_SECONDS = 1.0
-_ROTATION_CHECK_SECONDS = 1.0
 
 
 class _Shadow(msgspec.Struct, omit_defaults=True):
@@ -75,34 +71,70 @@ class _Authentication(msgspec.Struct, rename="camel", omit_defaults=True):
     audiences: tuple[str, ...] = ()
 
 
+_Noted: TypeAlias = Callable[[str], msgspec.Struct]
+"""Makes the line, given its ``requestId``."""
+
+
+def _authorization(
+    now: float, spec: Spec, decision: Decision, seconds: float, abridged: bool, request_id: str
+) -> _Authorization:
+    shadow = decision.shadowed
+    return _Authorization(
+        datetime.fromtimestamp(now, UTC),
+        "SubjectAccessReview",
+        request_id,
+        decision.effect.value,
+        spec,
+        int(seconds * 1_000_000),
+        decision.reason,
+        decision.rules,
+        shadow and _Shadow(shadow.effect.value, shadow.reason, shadow.rules),
+        abridged,
+    )
+
+
+def _authentication(
+    now: float,
+    outcome: str,
+    identity: Identity | None,
+    seconds: float,
+    cached: bool,
+    request_id: str,
+) -> _Authentication:
+    record = _Authentication(
+        datetime.fromtimestamp(now, UTC),
+        "TokenReview",
+        request_id,
+        outcome,
+        cached,
+        int(seconds * 1_000_000),
+    )
+    if identity is not None:
+        user = identity.user
+        record.user = _User(user.username, user.uid, user.groups)
+        record.audiences = identity.audiences
+    return record
+
+
 class DecisionLog:
     """Writes decisions to ``stdout``, to a file, or nowhere (``off``).
 
     While the target can not be written to, lines wait; those that find
-    ``max_waiting_bytes`` waiting before them are lost, and counted. ``problem`` says
-    meanwhile what is wrong.
+    ``max_waiting_bytes`` waiting before them are lost, and counted.
     """
 
     def __init__(self, target: str | Path, *, max_waiting_bytes: int = MAX_WAITING_BYTES) -> None:
-        self._off = target == "off"
-        self._path = target if isinstance(target, Path) else None
-        self._name = str(target)
-        self._fd: int | None = None
-        self._inode: tuple[int, int] | None = None
-        self._checked = 0.0
-        self.problem: str | None = None
-        self._lock = threading.Lock()
-        self._waiting = bytearray()
-        self._max_waiting_bytes = max_waiting_bytes
-        self._unwritten = memoryview(b"")
-        # Workers share a stdout: a pipe keeps up to PIPE_BUF bytes in one piece
-        # (POSIX, write), more of them may be mixed with another's.
-        self._max_piece = select.PIPE_BUF if self._path is None else 1024 * 1024
+        self._noted: deque[_Noted] = deque()
+        self._encoding = threading.Lock()
         self._encoder = msgspec.json.Encoder()
         self._ids = count(1)
         self._run = ""
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._writer = LineWriter(target, self._hand_over, max_waiting_bytes=max_waiting_bytes)
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong while lines can not be written."""
+        return self._writer.problem
 
     def subject_access_review(
         self,
@@ -113,39 +145,14 @@ class DecisionLog:
         abridged: bool = False,
     ) -> None:
         """Record a decision; ``abridged``: without selectors and long names, which is said."""
-        if self._off:
-            return
-        shadow = decision.shadowed
         spec = review.spec.abridged(_LONGEST_TEXT) if abridged else review.spec
-        self._append(
-            _Authorization(
-                datetime.now(UTC),
-                "SubjectAccessReview",
-                self._id(),
-                decision.effect.value,
-                spec,
-                int(seconds * 1_000_000),
-                decision.reason,
-                decision.rules,
-                shadow and _Shadow(shadow.effect.value, shadow.reason, shadow.rules),
-                abridged,
-            )
-        )
+        self._note(partial(_authorization, time.time(), spec, decision, seconds, abridged))
 
     def token_review(
         self, outcome: str, identity: Identity | None, seconds: float, *, cached: bool
     ) -> None:
         """Record whose a token was; never the token."""
-        if self._off:
-            return
-        record = _Authentication(
-            datetime.now(UTC), "TokenReview", self._id(), outcome, cached, int(seconds * 1_000_000)
-        )
-        if identity is not None:
-            user = identity.user
-            record.user = _User(user.username, user.uid, user.groups)
-            record.audiences = identity.audiences
-        self._append(record)
+        self._note(partial(_authentication, time.time(), outcome, identity, seconds, cached))
 
     def check(self) -> None:
         """See whether the file could be written, without making it.
@@ -153,109 +160,42 @@ class DecisionLog:
         Raises:
             InvalidConfigurationError: it could not.
         """
-        path = self._path
-        if path is None:
-            return
-        if path.is_dir():
-            reason = "is a directory"
-        elif not os.access(path if path.exists() else path.parent, os.W_OK, effective_ids=True):
-            reason = "cannot be written"
-        else:
-            return
-        raise InvalidConfigurationError([ConfigError("logging.decisions", f"{path}: {reason}")])
+        self._writer.check()
 
     def start(self) -> None:
         """Start the thread that writes, once per process."""
-        if self._off or self._thread is not None:
-            return
-        self._run = os.urandom(6).hex()
-        self._stop.clear()
-        self._thread = threading.Thread(
-            target=self._write_until_stopped, name="decision-log", daemon=True
-        )
-        self._thread.start()
+        self._run = self._run or os.urandom(6).hex()
+        self._writer.start()
 
     def close(self) -> None:
         """Write what waits, for as long as that takes a target that works, and stop."""
-        thread, self._thread = self._thread, None
-        if thread is None:
-            return
-        self._stop.set()
-        thread.join(CLOSE_SECONDS)
-        if thread.is_alive() or self._unwritten:
-            lost = bytes(self._unwritten).count(b"\n") + self._waiting.count(b"\n")
-            metrics.DECISION_LOG_FAILURES.inc(lost)
-            _log.error("decision_log_closed_before_all_was_written", lines_lost=lost)
-        elif self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        self._writer.close()
 
-    def _append(self, record: msgspec.Struct) -> None:
-        with self._lock:
-            waiting = self._waiting
-            if len(waiting) < self._max_waiting_bytes:
-                self._encoder.encode_into(record, waiting, -1)
-                waiting += b"\n"
-                return
-        metrics.DECISION_LOG_FAILURES.inc()
+    def _note(self, record: _Noted) -> None:
+        if self._writer.off:
+            return
+        noted = self._noted
+        noted.append(record)
+        if len(noted) >= _MOST_NOTED:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Make lines of what was noted, one after the other."""
+        with self._encoding:
+            noted = self._noted
+            records = [noted.popleft()(self._id()) for _ in range(len(noted))]
+            try:
+                self._writer.add(self._encoder.encode_lines(records), len(records))
+            except UnicodeEncodeError:
+                self._hand_over_singly(records)
+
+    def _hand_over_singly(self, records: Sequence[msgspec.Struct]) -> None:
+        for record in records:
+            try:
+                self._writer.add(self._encoder.encode_lines([record]), 1)
+            except UnicodeEncodeError:
+                metrics.DECISION_LOG_FAILURES.inc()
+                _log.error("decision_log_line_lost", exc_info=True)
 
     def _id(self) -> str:
         return f"{self._run}-{next(self._ids)}"
-
-    def _write_until_stopped(self) -> None:
-        while not self._stop.wait(_RETRY_SECONDS if self.problem else _FLUSH_SECONDS):
-            self._flush()
-        self._flush()
-
-    def _flush(self) -> None:
-        """Write what waits; what could not be written is kept, and goes on where it stopped."""
-        try:
-            while self._unwritten or self._take():
-                written = os.write(self._descriptor(), self._piece())
-                self._unwritten = self._unwritten[written:]
-        except OSError as error:
-            if not self.problem:
-                _log.error("decision_log_failed_lines_wait", error=error.strerror, file=self._name)
-            self.problem = f"{self._name}: {error.strerror}"
-        else:
-            if self.problem:
-                _log.info("decision_log_works_again", file=self._name)
-            self.problem = None
-
-    def _take(self) -> bool:
-        """Take all lines that wait."""
-        with self._lock:
-            lines, self._waiting = self._waiting, bytearray()
-        self._unwritten = memoryview(lines)
-        return bool(lines)
-
-    def _piece(self) -> memoryview:
-        """Return as many lines as are written in one piece."""
-        piece = self._unwritten[: self._max_piece]
-        if len(piece) == len(self._unwritten):
-            return piece
-        end = bytes(piece).rfind(b"\n") + 1
-        return piece[:end] if end else piece
-
-    def _descriptor(self) -> int:
-        """Return what to write to; a file that was moved away or removed is made anew."""
-        if self._path is None:
-            return sys.stdout.fileno()
-        now = time.monotonic()
-        if self._fd is not None and now - self._checked >= _ROTATION_CHECK_SECONDS:
-            self._checked = now
-            try:
-                status = self._path.stat()
-                moved = (status.st_dev, status.st_ino) != self._inode
-            except FileNotFoundError:
-                moved = True
-            if moved:
-                os.close(self._fd)
-                self._fd = None
-        if self._fd is None:
-            # 0600: names and groups of people are nobody else's business.
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-            self._fd = os.open(self._path, flags, 0o600)
-            status = os.fstat(self._fd)
-            self._inode = (status.st_dev, status.st_ino)
-        return self._fd

@@ -1,5 +1,6 @@
 """The reader: every fault with its place, all at once, and nothing skipped."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -212,6 +213,16 @@ def test_a_missing_folder_an_empty_one_and_an_unreadable_file_are_errors(tmp_pat
     ]:
         with pytest.raises(InvalidPolicyError, match=said.replace("*", r"\*")):
             policy.read(tmp_path / path)
+
+
+def test_a_file_whose_name_is_no_text_is_an_error_and_not_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "good.csv").write_text(GOOD)
+    (tmp_path / os.fsdecode(b"b\xe9.csv")).write_text(GOOD)  # "bé.csv" of a machine in Latin-1
+
+    with pytest.raises(InvalidPolicyError) as raised:
+        policy.read(tmp_path)
+
+    assert str(raised.value) == rf"{tmp_path}/b\xe9.csv: the name of the file is not UTF-8"
 
 
 @pytest.mark.parametrize("name", ["policy", "policy/roles.csv"])

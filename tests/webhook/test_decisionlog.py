@@ -18,7 +18,7 @@ from authsvc import metrics
 from authsvc.api import authorization
 from authsvc.errors import InvalidConfigurationError
 from authsvc.interfaces import Decision, Effect, Identity, UserInfo
-from authsvc.webhook import decisionlog
+from authsvc.webhook import line_writer
 from authsvc.webhook.decisionlog import DecisionLog
 from tests.parts.waiting import eventually
 
@@ -222,8 +222,8 @@ def test_a_full_disk_is_said_once_and_what_fits_no_more_is_counted() -> None:
 def test_what_a_full_disk_refused_is_written_when_there_is_room_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decisionlog, "_RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(decisionlog, "_ROTATION_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(line_writer, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(line_writer, "_ROTATION_CHECK_SECONDS", 0.0)
     file = tmp_path / "decisions.jsonl"
     file.symlink_to("/dev/full")
     decisions = DecisionLog(file)
@@ -239,6 +239,17 @@ def test_what_a_full_disk_refused_is_written_when_there_is_room_again(
         decisions.close()
     assert [line["event"] for line in logged][1] == "decision_log_works_again"
     assert [line["spec"]["user"] for line in lines_of(file)] == ["first", "second"]
+
+
+def test_a_line_that_cannot_be_written_costs_no_other(log: DecisionLog, file: Path) -> None:
+    before = lost()
+    with capture_logs() as logged:
+        for reason in ("first", "\udcff", "last"):
+            log.subject_access_review(review(), Decision(Effect.ALLOW, reason), 0)
+        log.close()
+    assert [line["reason"] for line in lines_of(file)] == ["first", "last"]
+    assert [line["event"] for line in logged] == ["decision_log_line_lost"]
+    assert lost() - before == 1
 
 
 def test_a_folder_that_is_not_there_costs_no_review(tmp_path: Path) -> None:
@@ -264,7 +275,7 @@ def test_a_file_that_cannot_be_written_is_known_before_the_first_line(tmp_path: 
 def test_a_reader_that_does_not_read_holds_up_neither_reviews_nor_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(decisionlog, "CLOSE_SECONDS", 0.1)
+    monkeypatch.setattr(line_writer, "CLOSE_SECONDS", 0.1)
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as reader, os.fdopen(writing, "wb") as writer:
         monkeypatch.setattr(sys, "stdout", writer)
