@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from authsvc.policy import cells
 from authsvc.policy.actions import DENY
@@ -23,6 +23,8 @@ from authsvc.policy.rows import Period, Rows, Rules
 
 FEW: Final = 8
 """Rows up to which looking at each is cheaper than a table."""
+
+GROUP: Final = "group:"
 
 MANY_ACTIONS: Final = 64
 """Actions of one holder that match a request, from which looking by place is cheaper."""
@@ -123,29 +125,49 @@ Held: TypeAlias = tuple[str, Entry]
 """A subject or role that a request is made as, and what it leads to."""
 
 
-def compile_entries(rows: Rows, actions: Sequence[int]) -> dict[str, Entry]:
+class Entries(NamedTuple):
+    """What subjects and roles lead to: ``groups`` by their bare names, all ``others`` as they are.
+
+    So the groups of a request, of which a person has many and the policy few, are
+    looked up all at once.
+    """
+
+    groups: dict[str, Entry]
+    others: dict[str, Entry]
+
+
+def compile_entries(rows: Rows, actions: Sequence[int]) -> Entries:
     """Return what each subject and role leads to; ``actions`` has that of each rule."""
-    entries: dict[str, Entry] = {}
+    entries = Entries({}, {})
     more: dict[str, list[Link]] = {}
     for number, (who, link) in enumerate(_links(rows)):
         plain = cells.PLAIN_SUBJECT.fullmatch(who) is not None
         for subject in (who,) if plain else dict.fromkeys(cells.parse_who(who)):
-            if entries.setdefault(subject, link) is not link:
+            table, name = _place(entries, subject)
+            if table.setdefault(name, link) is not link:
                 more.setdefault(subject, []).append(link)
         if number % STEP == 0:
             yield_gil()
     filed = 0
     for subject, others in more.items():
-        first = entries[subject]
+        table, name = _place(entries, subject)
+        first = table[name]
         if isinstance(first, int | GrantLink):
             links = (first, *others)
             few = len(links) <= FEW
-            entries[subject] = links if few else Many(links, rows.rules, actions)
+            table[name] = links if few else Many(links, rows.rules, actions)
         filed += len(others)
         if filed > STEP:
             filed = 0
             yield_gil()
     return entries
+
+
+def _place(entries: Entries, subject: str) -> tuple[dict[str, Entry], str]:
+    """Return where a subject's entry is: the table, and the name in it."""
+    if subject.startswith(GROUP):
+        return entries.groups, subject.removeprefix(GROUP)
+    return entries.others, subject
 
 
 def _links(rows: Rows) -> Iterator[tuple[str, Link]]:

@@ -23,11 +23,10 @@ from authsvc.interfaces import NO_OPINION, Attributes, Decision, UserInfo
 from authsvc.policy.actions import CONDITIONAL, DENY, ActionTable
 from authsvc.policy.background_load import gc_frozen
 from authsvc.policy.cells import EVERY_USER
-from authsvc.policy.compiler import Entry, GrantLink, Held, Link, Many, Timed, compile_entries
+from authsvc.policy.compiler import GROUP, GrantLink, Held, Link, Many, Timed, compile_entries
 from authsvc.policy.conditions import holds
 from authsvc.policy.evaluation import Match, decision_by
 from authsvc.policy.globs import EVERYTHING
-from authsvc.policy.matching import subjects_of
 from authsvc.policy.rows import Rows
 
 _CACHED: Final = 4096
@@ -58,13 +57,10 @@ class PolicyIndex:
     def explain(self, attributes: Attributes, now: float) -> list[Match]:
         """Return every rule that applies."""
         found: dict[tuple[int, int], Match] = {}
-        for place, subject in enumerate(dict.fromkeys(subjects_of(attributes.user))):
-            entry = self._entries.get(subject)
-            if entry is None:
-                continue
+        for place, held in enumerate(self._held_by(attributes.user)):
             roles: _Roles = {}
             hits: list[_Hit] = []
-            self._search(attributes, now, [(subject, entry)], roles, hits)
+            self._search(attributes, now, [held], roles, hits)
             for row, holder in hits:
                 # The search is breadth first: the first way to a rule is a shortest.
                 if (row, place) not in found:
@@ -72,17 +68,23 @@ class PolicyIndex:
         return [match for _, match in sorted(found.items(), key=lambda item: item[0])]
 
     def _held_by(self, user: UserInfo) -> list[Held]:
-        """Return those of `subjects_of` that lead anywhere, once: of a person's groups, a few."""
-        find, name = self._entries.get, user.username
-        held: dict[str, Entry] = {}
+        """Return the subjects that a request is made by, those that lead anywhere, each once.
+
+        The name comes first, then the groups, of which a person has many and the
+        policy few, then everybody; nobody (no name, no groups) is nothing of these.
+        """
+        name, groups, find = user.username, self._entries.groups, self._entries.others.get
+        held: list[Held] = []
         if name and (entry := find(subject := "user:" + name)) is not None:
-            held[subject] = entry
-        for group in user.groups:
-            if (entry := find(subject := "group:" + group)) is not None:
-                held[subject] = entry
+            held.append((subject, entry))
+        if known := groups.keys() & user.groups:
+            ordered: Iterable[str] = known
+            if len(known) > 1:
+                ordered = [group for group in dict.fromkeys(user.groups) if group in known]
+            held += [(GROUP + group, groups[group]) for group in ordered]
         if name and (entry := find(EVERY_USER)) is not None:
-            held[EVERY_USER] = entry
-        return list(held.items())
+            held.append((EVERY_USER, entry))
+        return held
 
     def _search(  # noqa: C901, PLR0912  the one hot loop: a call for each row would double its cost
         self,
@@ -104,7 +106,7 @@ class PolicyIndex:
         namespace = name = ""
         if attributes.resource_request:
             namespace, name = attributes.namespace, attributes.name
-        find, actions = self._entries.get, self._actions.of_row
+        find, actions = self._entries.others.get, self._actions.of_row
         wheres, whiches = self._rows.rules.where, self._rows.rules.which
         allowed: _Hit | None = None
         for holder, entry in todo:
@@ -115,8 +117,9 @@ class PolicyIndex:
             for link in links:
                 if isinstance(link, GrantLink):
                     where = link.where
-                    if where is EVERYTHING or (
-                        where == namespace if isinstance(where, str) else where.matches(namespace)
+                    if where == namespace or (
+                        not isinstance(where, str)
+                        and (where is EVERYTHING or where.matches(namespace))
                     ):
                         given = link.roles
                         for role in given.at(now) if isinstance(given, Timed) else given:
