@@ -74,12 +74,7 @@ class ReviewsWSGI:
             return send(start_response, answer)
         if environ["PATH_INFO"] in self._nowait_paths:
             return self._fallback(environ, start_response)
-        body = _read(
-            environ,
-            _content_length(environ),
-            MAX_OTHER_BODY,
-            lambda _: too_large(MAX_OTHER_BODY),
-        )
+        body = _read(environ, MAX_OTHER_BODY, lambda _: too_large(MAX_OTHER_BODY))
         if isinstance(body, Answer):
             return send(start_response, body)
         environ |= {"wsgi.input": BytesIO(body), "wsgi.input_terminated": True}
@@ -87,11 +82,10 @@ class ReviewsWSGI:
             return self._fallback(environ, start_response) if may else send(start_response, BUSY)
 
     def _review(self, endpoint: Endpoint, environ: Environ) -> Answer:
-        length = _content_length(environ)
         refused = endpoint.refusal(environ["REQUEST_METHOD"], client_names(environ))
         if refused is not None:
             return refused
-        body = _read(environ, length, endpoint.max_body, endpoint.too_large)
+        body = _read(environ, endpoint.max_body, endpoint.too_large)
         if isinstance(body, Answer):
             return body
         answer = endpoint.handle_nowait(body)
@@ -137,11 +131,10 @@ def _content_length(environ: Environ) -> int | None:
     return int(length.lstrip("0") or 0)  # of thousands of digits Python converts none
 
 
-def _read(
-    environ: Environ, length: int | None, limit: int, excess: Callable[[bytes], Answer]
-) -> bytes | Answer:
+def _read(environ: Environ, limit: int, excess: Callable[[bytes], Answer]) -> bytes | Answer:
     """Return the body, or the answer to one that is too large or does not come."""
     stream = environ["wsgi.input"]
+    length = _content_length(environ)
     if length is not None:
         if length > limit:
             return _exceeding(stream, stream.read(BEGINNING), length, excess)

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from authsvc.authn.static import hash_token
@@ -109,6 +110,8 @@ def memory(master: int) -> float:
 
 def write(folder: Path, rows: int, engine: str = "Gunicorn", more: str = "") -> int:
     """Fill a folder with what is served; returns the port. ``more``: YAML for its end."""
+    if find_spec("gunicorn_h1c") is None:
+        raise SystemExit("gunicorn's parser in C is missing:  make .venv/installed-fast")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
