@@ -110,11 +110,7 @@ def _endpoints(runtime: Runtime) -> Mapping[str, Endpoint]:
         allowed_names=server.tls.allowed_client_names if server.tls else frozenset(),
     )
     tokens = TokenReviewHandler(lambda: runtime.service.tokens, runtime.decisions)
-    access = SubjectAccessReviewHandler(
-        lambda: runtime.service.authorizer,
-        runtime.decisions,
-        lambda: runtime.service.configuration.authorization.model is None,
-    )
+    access = SubjectAccessReviewHandler(lambda: runtime.service, runtime.decisions)
     endpoints = {
         "/authenticate": Endpoint("authenticate", tokens, clients, server.max_body),
         "/authorize": Endpoint("authorize", access, clients, server.max_body),

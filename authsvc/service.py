@@ -91,6 +91,7 @@ class Service(NamedTuple):
     chain: TokenAuthenticator
     tokens: CachedTokenAuthenticator
     authorizer: Authorizer
+    decides_quickly: bool
     issuer: Issuer | None
     parts: tuple[Lifecycle, ...]
     files: tuple[Reloading[Any], ...]
@@ -156,6 +157,8 @@ def build(configuration: Configuration) -> Service:
         chain,
         _cached(chain, configuration.authentication, of_identities, issuing),
         authorizer,
+        # A model of one's own is decided by Casbin's enforcer, which walks every row.
+        configuration.authorization.model is None,
         issuing and issuing.issuer,
         tuple(parts),
         files,

@@ -21,6 +21,10 @@ VERSIONS = ("authorization.k8s.io/v1", "authorization.k8s.io/v1beta1")
 
 A = TypeVar("A", bound=msgspec.Struct)
 
+# With all its fields: a NamedTuple's own ``__new__`` is a function of Python's, and costs
+# twice as much.
+_new = tuple.__new__
+
 _OPERATORS = frozenset({"In", "NotIn", "Exists", "DoesNotExist"})
 
 
@@ -141,23 +145,26 @@ def attributes_of(spec: Spec) -> Attributes:
     """
     # Go writes a slice that is nil as null.
     extra = {key: values or () for key, values in spec.extra.items()} if spec.extra else {}
-    user = UserInfo(spec.user, spec.uid, spec.groups or (), extra)
+    user = _new(UserInfo, (spec.user, spec.uid, spec.groups or (), extra))
     asked = spec.resource_attributes
     path = spec.non_resource_attributes
     if asked is not None and path is None:
-        return Attributes(
-            user,
-            asked.verb,
-            True,
-            asked.namespace,
-            asked.group,
-            asked.version,
-            asked.resource,
-            asked.subresource,
-            asked.name,
-            "",
-            _requirements(asked.field_selector) if asked.field_selector else (),
-            _requirements(asked.label_selector) if asked.label_selector else (),
+        return _new(
+            Attributes,
+            (
+                user,
+                asked.verb,
+                True,
+                asked.namespace,
+                asked.group,
+                asked.version,
+                asked.resource,
+                asked.subresource,
+                asked.name,
+                "",
+                _requirements(asked.field_selector) if asked.field_selector else (),
+                _requirements(asked.label_selector) if asked.label_selector else (),
+            ),
         )
     if path is not None and asked is None:
         return Attributes(user, path.verb, False, path=path.path)

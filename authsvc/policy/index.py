@@ -47,6 +47,11 @@ class PolicyIndex:
         with gc_frozen():
             self._actions = ActionTable(rows.rules)
             self._entries = compile_entries(rows, self._actions.of_row)
+        # What the search asks, at hand.
+        self._find_role = self._entries.others.get
+        self._of_row = self._actions.of_row
+        self._where = rows.rules.where
+        self._which = rows.rules.which
 
     def decide(self, attributes: Attributes, now: float) -> Decision:
         """Decide a request."""
@@ -106,8 +111,7 @@ class PolicyIndex:
         namespace = name = ""
         if attributes.resource_request:
             namespace, name = attributes.namespace, attributes.name
-        find, actions = self._entries.others.get, self._actions.of_row
-        wheres, whiches = self._rows.rules.where, self._rows.rules.which
+        find, actions, wheres, whiches = self._find_role, self._of_row, self._where, self._which
         allowed: _Hit | None = None
         for holder, entry in todo:
             if isinstance(entry, Many):

@@ -124,6 +124,7 @@ class DecisionLog:
     """
 
     def __init__(self, target: str | Path, *, max_waiting_bytes: int = MAX_WAITING_BYTES) -> None:
+        self._off = target == "off"
         self._noted: deque[_Noted] = deque()
         self._encoding = threading.Lock()
         self._encoder = msgspec.json.Encoder()
@@ -172,7 +173,7 @@ class DecisionLog:
         self._writer.close()
 
     def _note(self, record: _Noted) -> None:
-        if self._writer.off:
+        if self._off:
             return
         noted = self._noted
         noted.append(record)

@@ -17,6 +17,7 @@ import re
 import threading
 from collections.abc import Callable
 from time import perf_counter
+from typing import Protocol
 
 import structlog
 
@@ -46,36 +47,42 @@ _SECONDS = Timings(metrics.REQUEST_SECONDS.labels("authorize"))
 _EFFECTS = {effect: Tally(metrics.AUTHORIZATIONS.labels(effect.value)) for effect in Effect}
 
 
+class Deciding(Protocol):
+    """Who decides. ``decides_quickly`` False: it takes milliseconds of the processor."""
+
+    @property
+    def authorizer(self) -> Authorizer: ...
+
+    @property
+    def decides_quickly(self) -> bool: ...
+
+
 class SubjectAccessReviewHandler:
     """Answers SubjectAccessReviews by the authorizer that is current.
 
-    ``is_quick`` False: its decisions take milliseconds of the processor, as
-    Casbin's own enforcer does; the event loop is not to stand still for them.
+    For one that takes its time the event loop is not to stand still.
     """
 
-    def __init__(
-        self,
-        current: Callable[[], Authorizer],
-        decisions: DecisionLog,
-        is_quick: Callable[[], bool] = lambda: True,
-    ) -> None:
+    def __init__(self, current: Callable[[], Deciding], decisions: DecisionLog) -> None:
         self._current = current
         self._decisions = decisions
-        self._is_quick = is_quick
         self._large = threading.Lock()
 
     def handle_nowait(self, body: bytes) -> Answer | None:
         """Answer at once, or return None where the decision takes its time."""
-        return self._decide(body) if len(body) <= LARGE and self._is_quick() else None
+        if len(body) > LARGE or not (current := self._current()).decides_quickly:
+            return None
+        return self._decide(body, current.authorizer)
 
     def handle(self, body: bytes) -> Answer:
         """Decide and answer; of large reviews one at a time."""
+        authorizer = self._current().authorizer
         if len(body) <= LARGE:
-            return self._decide(body)
+            return self._decide(body, authorizer)
         if not self._large.acquire(timeout=_LARGE_WAIT_SECONDS):
             return self._denied(body, "too many large reviews at a time")
         try:
-            return self._decide(body, is_large=True)
+            return self._decide(body, authorizer, is_large=True)
         finally:
             self._large.release()
 
@@ -100,14 +107,14 @@ class SubjectAccessReviewHandler:
         _log.warning("subjectaccessreview_denied_undecided", reason=why)
         return Answer(200, authorization.render(api_version, Decision(Effect.DENY, why)))
 
-    def _decide(self, body: bytes, *, is_large: bool = False) -> Answer:
+    def _decide(self, body: bytes, authorizer: Authorizer, *, is_large: bool = False) -> Answer:
         started = perf_counter()
         try:
             review = authorization.parse(body)
         except InvalidReviewError as error:
             return failure(400, str(error))
         try:
-            decision = self._current().authorize(review.attributes)
+            decision = authorizer.authorize(review.attributes)
         except NotReadyError as error:
             _log.error("subjectaccessreview_not_ready", error=str(error))
             return failure(503, "no policy is loaded")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from authsvc.errors import NotReadyError
 from authsvc.interfaces import Attributes, Authorizer, Decision, Effect
 from authsvc.webhook.decisionlog import DecisionLog
-from authsvc.webhook.reviews import BEGINNING, Answer
+from authsvc.webhook.reviews import BEGINNING, Answer, ClientCheck, Endpoint
 from authsvc.webhook.subjectaccessreview import LARGE, SubjectAccessReviewHandler
 
 VERSIONS = ["authorization.k8s.io/v1", "authorization.k8s.io/v1beta1"]
@@ -46,8 +46,13 @@ class Fails:
         raise self._failure
 
 
+class Current(NamedTuple):
+    authorizer: Authorizer
+    decides_quickly: bool = True
+
+
 def handler(authorizer: Authorizer | None = None) -> SubjectAccessReviewHandler:
-    current = authorizer or Says()
+    current = Current(authorizer or Says())
     return SubjectAccessReviewHandler(lambda: current, DecisionLog("off"))
 
 
@@ -88,7 +93,8 @@ def test_every_review_is_answered_promptly() -> None:
 
 def test_an_authorizer_that_takes_its_time_is_not_asked_on_the_event_loop() -> None:
     authorizer = Says()
-    slow = SubjectAccessReviewHandler(lambda: authorizer, DecisionLog("off"), lambda: False)
+    current = Current(authorizer, decides_quickly=False)
+    slow = SubjectAccessReviewHandler(lambda: current, DecisionLog("off"))
     assert slow.handle_nowait(review()) is None
     assert authorizer.asked == []
     assert slow.handle(review()).status == 200
@@ -106,9 +112,12 @@ def test_no_service_yet_is_503_too() -> None:
     def current() -> NoReturn:
         raise NotReadyError("configuration: not loaded")
 
+    early = SubjectAccessReviewHandler(current, DecisionLog("off"))
+    endpoint = Endpoint("authorize", early, ClientCheck(), 1000)
     with capture_logs():
-        answer = SubjectAccessReviewHandler(current, DecisionLog("off")).handle(review())
-    assert answer.status == 503
+        for answer in (endpoint.handle(review()), endpoint.handle_nowait(review())):
+            assert answer is not None
+            assert answer.status == 503
 
 
 @pytest.mark.parametrize(
