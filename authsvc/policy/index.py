@@ -46,9 +46,10 @@ class PolicyIndex:
         self._decisions: dict[tuple[object, ...], Decision] = {}
         with gc_frozen():
             self._actions = ActionTable(rows.rules)
-            self._entries = compile_entries(rows, self._actions.of_row)
-        # What the search asks, at hand.
-        self._find_role = self._entries.others.get
+            entries = compile_entries(rows, self._actions.of_row)
+        # What each decision asks, at hand.
+        self._groups = entries.groups
+        self._find = entries.others.get
         self._of_row = self._actions.of_row
         self._where = rows.rules.where
         self._which = rows.rules.which
@@ -78,7 +79,7 @@ class PolicyIndex:
         The name comes first, then the groups, of which a person has many and the
         policy few, then everybody; nobody (no name, no groups) is nothing of these.
         """
-        name, groups, find = user.username, self._entries.groups, self._entries.others.get
+        name, groups, find = user.username, self._groups, self._find
         held: list[Held] = []
         if name and (entry := find(subject := "user:" + name)) is not None:
             held.append((subject, entry))
@@ -111,7 +112,7 @@ class PolicyIndex:
         namespace = name = ""
         if attributes.resource_request:
             namespace, name = attributes.namespace, attributes.name
-        find, actions, wheres, whiches = self._find_role, self._of_row, self._where, self._which
+        find, actions, wheres, whiches = self._find, self._of_row, self._where, self._which
         allowed: _Hit | None = None
         for holder, entry in todo:
             if isinstance(entry, Many):
