@@ -24,10 +24,11 @@ from authsvc.policy.rows import Period, Rows, Rules
 FEW: Final = 8
 """Rows up to which looking at each is cheaper than a table."""
 
-GROUP: Final = "group:"
-
 MANY_ACTIONS: Final = 64
 """Actions of one holder that match a request, from which looking by place is cheaper."""
+
+GROUP: Final = "group:"
+"""What the subject of a group begins with."""
 
 
 class GrantLink:

@@ -10,6 +10,7 @@ from typing import BinaryIO, NamedTuple, TypeVar
 from authsvc.errors import InvalidPolicyError, PolicyError
 
 _ATTEMPTS = 3
+_NO_NAME = "the name of the file, or of its folder, is not UTF-8"
 
 T = TypeVar("T")
 
@@ -60,19 +61,15 @@ def _sources(path: Path) -> list[Source]:
         raise InvalidPolicyError([PolicyError(str(path), 0, cause(error))]) from None
     if not files:
         raise InvalidPolicyError([PolicyError(str(path), 0, "no *.csv file in this folder")])
-    if unreadable := [name for name in map(str, files) if not _is_text(name)]:
-        # Reasons, records and whoever reads them could not have such a name.
-        raise InvalidPolicyError(
-            [
-                PolicyError(
-                    os.fsencode(name).decode(errors="backslashreplace"),
-                    0,
-                    "the name of the file is not UTF-8",
-                )
-                for name in unreadable
-            ]
-        )
-    return [Source(_label(file, path), str(file), _opener(file)) for file in files]
+    sources = [Source(_label(file, path), _shown(file), _opener(file)) for file in files]
+    # Reasons, and the records of decisions, could not have such a name.
+    if nameless := [source for source in sources if not _is_text(source.label)]:
+        raise InvalidPolicyError([PolicyError(source.path, 0, _NO_NAME) for source in nameless])
+    return sources
+
+
+def _shown(file: Path) -> str:
+    return os.fsencode(file).decode(errors="backslashreplace")
 
 
 def _is_text(name: str) -> bool:

@@ -1,18 +1,20 @@
 """A connection of gunicorn's ASGI worker, and the short way of a review through it.
 
-gunicorn makes two tasks, a scope and a handful of messages of each request, which
-costs a review more than its answer does. So one that came in one piece and waits
-for nothing is answered as soon as its last byte is parsed. By then it has gone
-through all of gunicorn's checks of a request. Whatever is unusual about it goes on
-the long way, as if nobody had looked.
+gunicorn makes a task, a scope and a handful of messages of each request, which costs
+a review more than its answer does. So one that came in one piece and waits for
+nothing is answered as soon as its last byte is parsed. By then it has gone through
+all of gunicorn's checks of a request. Whatever is unusual about it goes on the long
+way; so does a token that nobody remembers, which is looked for once more there.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Any
 
-from gunicorn.asgi.protocol import ASGIProtocol
+import structlog
+from gunicorn.asgi.protocol import ASGIProtocol, _get_cached_date_header
 
 from authsvc.webhook.asgi import PROBES_ONLY, encoded_headers
 from authsvc.webhook.clientcert import names_of
@@ -21,8 +23,7 @@ if TYPE_CHECKING:
     from authsvc.server.worker import Worker
     from authsvc.webhook.asgi import Receive, Scope, Send
 
-# An answer's date is of the last second or so (RFC 9110 6.6.1).
-_DATE_SECONDS = 1.0
+_log = structlog.get_logger()
 
 # gunicorn looks for its C parser once and keeps what it found on the class it
 # asks, which must be its own and not the subclass below.
@@ -35,6 +36,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
     worker: Worker
     app: Any
     transport: Any
+    _answer: Any
     _body_receiver: Any
     _callback_parser: Any
     _current_request: Any
@@ -45,15 +47,17 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
     def __init__(self, worker: Worker, *, probes: bool) -> None:
         super().__init__(worker)
         self._probes = probes
-        # What goes the long way because gunicorn was told to do more with each request.
-        self._has_short_way = not (
-            probes
+        # None where there is more to each request than its answer.
+        self._answer = (
+            None
+            if probes
             or self.log.access_log_enabled
             or self._pre_request
             or self._post_request
             or not self._keepalive
+            else getattr(self.app, "answer_now", None)
         )
-        self._answered_at = 0.0
+        self._answered_at = -math.inf
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Take a connection, or close it where there are too many."""
@@ -120,10 +124,10 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
         """Parse bytes; returns whether the connection goes on."""
         goes_on: bool
         before = self._current_request
-        if before is not None or not self._has_short_way or self._h2c_upgrade_ok:
+        if before is not None or self._answer is None or self._h2c_upgrade_ok:
             goes_on = super()._feed_callback_parser(data)
             return goes_on
-        # By this event gunicorn wakes its own way, and where there is none it does not.
+        # gunicorn sets this event, where there is one, to begin the long way.
         ready, self._request_ready = self._request_ready, None
         try:
             goes_on = super()._feed_callback_parser(data)
@@ -150,32 +154,35 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
         ):
             return False
         body = b"".join(received._chunks)  # noqa: SLF001
-        answer = worker.asgi.answer_now(request.path, request.method, self._names, body)
-        if answer is None:
+        try:
+            answer = self._answer(request.path, request.method, self._names, body)
+            if answer is None:
+                return False
+            head = self._head(answer.status)
+        except Exception:  # noqa: BLE001  the long way has an answer to it
+            _log.error("short_way_crashed", exc_info=True)
             return False
         worker.nr += 1
-        now = worker.loop.time()
         length = len(answer.body)
-        head = self._head(answer.status, now)
         self._safe_write(b"%bcontent-length: %d\r\n\r\n%b" % (head, length, answer.body))
         self._callback_parser.reset()
         self._current_request = self._body_receiver = None
         self._cancel_timer()
-        self._answered_at = now
+        self._answered_at = worker.loop.time()
         if self._keepalive_handle is None:
             self._arm_keepalive_timer()
         return True
 
-    def _head(self, status: int, now: float) -> bytes:
+    def _head(self, status: int) -> bytes:
         """Return an answer's head as gunicorn writes it, but for the length and the empty line."""
-        heads = self.worker.heads
+        heads, date = self.worker.heads, _get_cached_date_header()
         kept = heads.get(status)
-        if kept is not None and now < kept[1]:
-            return kept[0]
+        if kept is not None and kept[0] is date:
+            return kept[1]
         self._send_response_start(status, encoded_headers(status), self._current_request)
         head: bytes = self._response_buffer.removesuffix(b"\r\n")
         self._response_buffer = None
-        heads[status] = (head, now + _DATE_SECONDS)
+        heads[status] = (date, head)
         return head
 
     def _keepalive_timeout(self) -> None:
@@ -191,6 +198,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
         """Leave no cycle behind: only a full collection would find it, and those are rare."""
         self.app = self.transport = self.writer = None
         self._callback_parser = self._flow_control = None
+        self._current_request = self._body_receiver = None
 
     def _header_timeout(self, transport: asyncio.Transport) -> None:
         # Only the first request is timed here. Later ones fall under the

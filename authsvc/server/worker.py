@@ -43,8 +43,8 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
         self.header_timeout = 0.0
         self.stop_timeout = 0.0
         self.draining = False
-        # By status: the beginning of an answer, and until when its date is good.
-        self.heads: dict[int, tuple[bytes, float]] = {}
+        # By status: the beginning of an answer, and the date that it has.
+        self.heads: dict[int, tuple[bytes, bytes]] = {}
         self._stop_by = math.inf
 
     def handle_exit_signal(self) -> None:

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
@@ -27,9 +27,8 @@ from authsvc.webhook.line_writer import MAX_WAITING_BYTES, LineWriter
 
 _log = structlog.get_logger()
 
-# A line is noted on the path of its review, and made with others of its kind a
-# moment later: one after the other they cost half of what each costs between two
-# system calls.
+# A line is noted on the path of its review, and made with others a moment later: one
+# after the other they cost half of what each costs between two system calls.
 _MOST_NOTED = 32
 # Of each name in an abridged review, in characters.
 _LONGEST_TEXT = 1024
@@ -120,17 +119,18 @@ class DecisionLog:
     """Writes decisions to ``stdout``, to a file, or nowhere (``off``).
 
     While the target can not be written to, lines wait; those that find
-    ``max_waiting_bytes`` waiting before them are lost, and counted.
+    ``max_waiting_bytes`` waiting before them are lost, and counted. Some dozens are
+    not even lines yet.
     """
 
     def __init__(self, target: str | Path, *, max_waiting_bytes: int = MAX_WAITING_BYTES) -> None:
         self._off = target == "off"
         self._noted: deque[_Noted] = deque()
-        self._encoding = threading.Lock()
+        self._making = threading.Lock()
         self._encoder = msgspec.json.Encoder()
         self._ids = count(1)
         self._run = ""
-        self._writer = LineWriter(target, self._hand_over, max_waiting_bytes=max_waiting_bytes)
+        self._writer = LineWriter(target, self._fetch, max_waiting_bytes=max_waiting_bytes)
 
     @property
     def problem(self) -> str | None:
@@ -146,6 +146,8 @@ class DecisionLog:
         abridged: bool = False,
     ) -> None:
         """Record a decision; ``abridged``: without selectors and long names, which is said."""
+        if self._off:
+            return
         spec = review.spec.abridged(_LONGEST_TEXT) if abridged else review.spec
         self._note(partial(_authorization, time.time(), spec, decision, seconds, abridged))
 
@@ -153,6 +155,8 @@ class DecisionLog:
         self, outcome: str, identity: Identity | None, seconds: float, *, cached: bool
     ) -> None:
         """Record whose a token was; never the token."""
+        if self._off:
+            return
         self._note(partial(_authentication, time.time(), outcome, identity, seconds, cached))
 
     def check(self) -> None:
@@ -173,30 +177,39 @@ class DecisionLog:
         self._writer.close()
 
     def _note(self, record: _Noted) -> None:
-        if self._off:
-            return
         noted = self._noted
         noted.append(record)
-        if len(noted) >= _MOST_NOTED:
-            self._hand_over()
-
-    def _hand_over(self) -> None:
-        """Make lines of what was noted, one after the other."""
-        with self._encoding:
-            noted = self._noted
-            records = [noted.popleft()(self._id()) for _ in range(len(noted))]
+        # Where another makes lines already, that one or the next takes this as well.
+        if len(noted) >= _MOST_NOTED and self._making.acquire(blocking=False):
             try:
-                self._writer.add(self._encoder.encode_lines(records), len(records))
-            except UnicodeEncodeError:
-                self._hand_over_singly(records)
+                self._make_lines()
+            finally:
+                self._making.release()
 
-    def _hand_over_singly(self, records: Sequence[msgspec.Struct]) -> None:
-        for record in records:
-            try:
-                self._writer.add(self._encoder.encode_lines([record]), 1)
-            except UnicodeEncodeError:
-                metrics.DECISION_LOG_FAILURES.inc()
-                _log.error("decision_log_line_lost", exc_info=True)
+    def _fetch(self) -> None:
+        with self._making:
+            self._make_lines()
+
+    def _make_lines(self) -> None:
+        """Hand over lines of what was noted, one after the other."""
+        noted = self._noted
+        taken = [(noted.popleft(), self._id()) for _ in range(len(noted))]
+        try:
+            lines = self._encoder.encode_lines([make(number) for make, number in taken])
+        except Exception:  # noqa: BLE001  one of them is to blame, the others are not lost for it
+            for make, number in taken:
+                self._make_line(make, number)
+        else:
+            self._writer.add(lines, len(taken))
+
+    def _make_line(self, make: _Noted, number: str) -> None:
+        try:
+            line = self._encoder.encode_lines([make(number)])
+        except Exception:  # noqa: BLE001  neither the review nor the log is to end by it
+            metrics.DECISION_LOG_FAILURES.inc()
+            _log.error("decision_log_line_lost", exc_info=True)
+        else:
+            self._writer.add(line, 1)
 
     def _id(self) -> str:
         return f"{self._run}-{next(self._ids)}"

@@ -106,8 +106,8 @@ class LineWriter:
             return
         self._stop.set()
         thread.join(CLOSE_SECONDS)
-        if thread.is_alive() or self._unwritten:
-            self._fetch()
+        self._fetch()
+        if thread.is_alive() or self._unwritten or self._waiting:
             lost = bytes(self._unwritten).count(b"\n") + self._waiting.count(b"\n")
             metrics.DECISION_LOG_FAILURES.inc(lost)
             _log.error("decision_log_closed_before_all_was_written", lines_lost=lost)

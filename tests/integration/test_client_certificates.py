@@ -38,6 +38,8 @@ def test_without_a_client_certificate_a_review_is_refused_and_its_body_unread(
 
         assert_kubernetes_status(answer, 401)
         assert connection.is_closed_by_server()
+    with granting_server.connect() as connection:
+        assert_kubernetes_status(connection.post(path, review(path)), 401)
 
 
 @both_endpoints
@@ -68,6 +70,8 @@ def test_a_client_that_is_not_on_the_allow_list_is_refused_and_its_body_unread(
             connection.send(https.head("POST", "/authenticate", headers))
             assert_kubernetes_status(connection.receive(), 403)
             assert connection.is_closed_by_server()
+        with server.connect(authority.issue(name)) as connection:
+            assert_kubernetes_status(connection.post("/authorize", access_review(PODS)), 403)
 
 
 def test_without_an_allow_list_every_client_of_the_authority_may_ask(

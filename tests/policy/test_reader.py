@@ -215,14 +215,34 @@ def test_a_missing_folder_an_empty_one_and_an_unreadable_file_are_errors(tmp_pat
             policy.read(tmp_path / path)
 
 
-def test_a_file_whose_name_is_no_text_is_an_error_and_not_a_reason(tmp_path: Path) -> None:
-    (tmp_path / "good.csv").write_text(GOOD)
-    (tmp_path / os.fsdecode(b"b\xe9.csv")).write_text(GOOD)  # "bé.csv" of a machine in Latin-1
+_NO_TEXT = os.fsdecode(b"b\xe9")  # "bé" of a machine in Latin-1
+
+
+@pytest.mark.parametrize(
+    ("place", "file"), [("policy", f"{_NO_TEXT}.csv"), (_NO_TEXT, "a.csv")], ids=["file", "folder"]
+)
+def test_a_name_that_would_be_in_reasons_has_to_be_text(
+    place: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / place
+    folder.mkdir()
+    (folder / file).write_text(GOOD)
+    shown = rf"{folder / file}".replace(_NO_TEXT, r"b\xe9")
 
     with pytest.raises(InvalidPolicyError) as raised:
-        policy.read(tmp_path)
+        policy.read(folder)
+    assert str(raised.value) == f"{shown}: the name of the file, or of its folder, is not UTF-8"
 
-    assert str(raised.value) == rf"{tmp_path}/b\xe9.csv: the name of the file is not UTF-8"
+    monkeypatch.chdir(folder)
+    with pytest.raises(InvalidPolicyError, match="is not UTF-8"):
+        policy.read(Path())
+
+
+def test_a_name_further_up_is_nobodys_concern(tmp_path: Path) -> None:
+    folder = tmp_path / _NO_TEXT / "policy"
+    folder.mkdir(parents=True)
+    (folder / "a.csv").write_text(GOOD)
+    assert len(policy.read(folder).rules) == 1
 
 
 @pytest.mark.parametrize("name", ["policy", "policy/roles.csv"])

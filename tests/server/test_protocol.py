@@ -8,6 +8,7 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import uvloop
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
+from structlog.testing import capture_logs
 
 from authsvc.server.connections import Connections
 from authsvc.server.protocol import Protocol
@@ -26,22 +28,25 @@ _REQUEST = b"POST /authorize HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
 class _Application:
     """Says which way a request came: ``short`` for `answer_now`, ``long`` for a call."""
 
-    def __init__(self, *, knows: bool = True) -> None:
+    def __init__(self, *, knows: bool = True, size: int = 0) -> None:
         self._knows = knows
+        self._more = b" " * size
 
     def answer_now(self, path: str, method: str, names: object, body: bytes) -> Answer | None:
         assert names is None, "nobody has a certificate here"
         if not self._knows or (path, method) != ("/authorize", "POST"):
             return None
-        return Answer(200, b"short " + body)
+        if body == b"!!":
+            raise ValueError("crashed")
+        return Answer(200, b"short " + body + self._more)
 
     async def __call__(self, _scope: Any, receive: Any, send: Any) -> None:
         body = b""
         more = True
         while more:
             message = await receive()
-            body += message["body"]
-            more = message["more_body"]
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
         answer = b"long " + body
         headers = [
             (b"content-type", b"application/json"),
@@ -55,6 +60,12 @@ class _Application:
 class _Client:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
+
+    def write(self, piece: bytes) -> None:
+        self._writer.write(piece)
+
+    async def line(self) -> bytes:
+        return await self._reader.readline()
 
     async def send(self, *pieces: bytes) -> None:
         for piece in pieces:
@@ -91,11 +102,16 @@ class _Client:
 
 @asynccontextmanager
 async def _serving(
-    made: Callable[[Protocol], object] = lambda _: None, *, knows: bool = True, **settings: Any
+    made: Callable[[Protocol], object] = lambda _: None,
+    *,
+    application: Any = None,
+    header_timeout: float = 10.0,
+    **settings: Any,
 ) -> AsyncIterator[tuple[Callable[[], Awaitable[_Client]], Any]]:
     """Serve; yields what connects a client, and the worker."""
     loop = asyncio.get_running_loop()
-    worker = _worker(loop, _Application(knows=knows), settings)
+    worker = _worker(loop, application or _Application(), settings)
+    worker.header_timeout = header_timeout
 
     def make() -> Protocol:
         protocol = Protocol(worker, probes=False)
@@ -201,7 +217,10 @@ def test_a_head_in_two_pieces_does_not_matter(parser: str) -> None:
 
 def test_what_has_to_wait_goes_the_long_way(parser: str) -> None:
     async def test() -> None:
-        async with _serving(knows=False, http_parser=parser) as (connect, _):
+        async with _serving(application=_Application(knows=False), http_parser=parser) as (
+            connect,
+            _,
+        ):
             assert await (await connect()).ask(_REQUEST) == b"long {}"
 
     _run(test())
@@ -297,10 +316,140 @@ def test_max_requests_counts_both_ways(parser: str) -> None:
     _run(test())
 
 
-def test_an_access_log_has_every_request(parser: str) -> None:
+def test_an_access_log_has_every_request(parser: str, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+
     async def test() -> None:
-        async with _serving(http_parser=parser, accesslog="/dev/null") as (connect, _):
+        async with _serving(http_parser=parser, accesslog=str(log)) as (connect, _):
+            client = await connect()
+            assert await client.ask(_REQUEST) == b"long {}"
+            assert await client.ask(_REQUEST) == b"long {}"
+
+    _run(test())
+    assert log.read_text().count("POST /authorize") == 2
+
+
+def test_an_application_that_only_can_be_called_is_called(parser: str) -> None:
+    class Wrapper:
+        async def __call__(self, *arguments: Any) -> None:
+            await _Application()(*arguments)
+
+    async def test() -> None:
+        async with _serving(application=Wrapper(), http_parser=parser) as (connect, _):
             assert await (await connect()).ask(_REQUEST) == b"long {}"
+
+    _run(test())
+
+
+def test_a_crash_of_the_short_way_is_logged_and_the_long_one_answers(parser: str) -> None:
+    async def test() -> None:
+        async with _serving(http_parser=parser) as (connect, _):
+            client = await connect()
+            with capture_logs() as logged:
+                assert await client.ask(_REQUEST.replace(b"{}", b"!!")) == b"long !!"
+            assert [line["event"] for line in logged] == ["short_way_crashed"]
+            assert await client.ask(_REQUEST) == b"short {}"
+
+    _run(test())
+
+
+def test_a_chunked_body_is_a_body(parser: str) -> None:
+    async def test() -> None:
+        async with _serving(http_parser=parser) as (connect, _):
+            client = await connect()
+            head = b"POST /authorize HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            assert await client.ask(head + b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n") == b"short {}"
+            assert await client.ask(head, b"2\r\n{}\r\n0\r\n\r\n") == b"long {}"
+
+    _run(test())
+
+
+def test_who_waits_to_be_told_to_go_on_is_told(parser: str) -> None:
+    async def test() -> None:
+        async with _serving(http_parser=parser) as (connect, _):
+            client = await connect()
+            request = _REQUEST.replace(b"Host", b"Expect: 100-continue\r\nHost")
+            assert await client.ask(request) == b"short {}"
+            await client.send(request.removesuffix(b"{}"))
+            assert await client.line() == b"HTTP/1.1 100 Continue\r\n"
+            assert await client.line() == b"\r\n"
+            assert await client.ask(b"{}") == b"long {}"
+
+    _run(test())
+
+
+def test_answers_that_nobody_reads_do_not_pile_up(parser: str) -> None:
+    protocols: list[Protocol] = []
+
+    async def test() -> None:
+        application = _Application(size=8000)
+        async with _serving(protocols.append, application=application, http_parser=parser) as (
+            connect,
+            _,
+        ):
+            client = await connect()
+            for _ in range(2000):  # 16 MB, of which the system's buffers hold some
+                client.write(_REQUEST)
+                await asyncio.sleep(0)
+                if protocols[0].transport.get_write_buffer_size() > 64 * 1024:
+                    break
+            await asyncio.sleep(0.2)
+            left = protocols[0].transport.get_write_buffer_size()
+            assert 0 < left < 64 * 1024 + 20_000
+
+    _run(test())
+
+
+def test_the_date_is_todays(parser: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        async with _serving(http_parser=parser) as (connect, _):
+            client = await connect()
+            await client.ask(_REQUEST)
+            for module in ("authsvc.server.protocol", "gunicorn.asgi.protocol"):
+                monkeypatch.setattr(
+                    f"{module}._get_cached_date_header", lambda: b"Date: tomorrow\r\n"
+                )
+            await client.send(_REQUEST)
+            head, _ = await client.answer()
+            assert b"Date: tomorrow\r\n" in head
+
+    _run(test())
+
+
+def test_the_time_for_a_header_ends_with_the_first_one(parser: str) -> None:
+    async def test() -> None:
+        async with _serving(header_timeout=0.4, http_parser=parser) as (connect, _):
+            used, silent = await connect(), await connect()
+            for _ in range(4):
+                assert await used.ask(_REQUEST) == b"short {}"
+                await asyncio.sleep(0.2)
+            assert await silent.is_closed(10)
+
+    _run(test())
+
+
+def test_a_worker_that_gunicorn_ends_answers_by_the_long_way(parser: str) -> None:
+    async def test() -> None:
+        async with _serving(http_parser=parser) as (connect, worker):
+            client = await connect()
+            worker.alive = False
+            assert await client.ask(_REQUEST) == b"long {}"
+            assert await client.is_closed(10)
+
+    _run(test())
+
+
+@pytest.mark.parametrize("requests", [1, 3])
+def test_a_connection_of_short_answers_alone_is_closed_once_it_is_silent(
+    parser: str, requests: int
+) -> None:
+    async def test() -> None:
+        async with _serving(http_parser=parser, keepalive=1) as (connect, _):
+            client = await connect()
+            for _ in range(requests):
+                assert await client.ask(_REQUEST) == b"short {}"
+                assert not await client.is_closed(0.6)
+            assert await client.is_closed(10)
 
     _run(test())
 
@@ -329,10 +478,15 @@ def test_a_connection_that_ended_is_freed_without_a_collection() -> None:
 async def _made_and_lost() -> int:
     alive: weakref.WeakSet[Protocol] = weakref.WeakSet()
     async with _serving(alive.add) as (connect, worker):
-        for number in range(6):
-            client = await connect()
-            await client.ask(_REQUEST if number % 2 else _REQUEST.replace(b"/authorize", b"/other"))
-            await client.close()
+        long = _REQUEST.replace(b"/authorize", b"/other")
+        for request in (_REQUEST, long, long.replace(b"Host", b"Connection: close\r\nHost")):
+            for _ in range(2):
+                client = await connect()
+                await client.ask(request)
+                await client.close()
+        half = await connect()
+        await half.send(_REQUEST[:-1])
+        await half.close()
         assert len(alive) > 0
         # gunicorn gives a task a moment after its client is gone.
         loop = asyncio.get_running_loop()

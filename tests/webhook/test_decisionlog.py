@@ -241,13 +241,18 @@ def test_what_a_full_disk_refused_is_written_when_there_is_room_again(
     assert [line["spec"]["user"] for line in lines_of(file)] == ["first", "second"]
 
 
-def test_a_line_that_cannot_be_written_costs_no_other(log: DecisionLog, file: Path) -> None:
+@pytest.mark.parametrize("bad", ["\udcff", object()], ids=["no text", "no JSON"])
+def test_a_line_that_cannot_be_made_costs_no_other(log: DecisionLog, file: Path, bad: Any) -> None:
     before = lost()
     with capture_logs() as logged:
-        for reason in ("first", "\udcff", "last"):
-            log.subject_access_review(review(), Decision(Effect.ALLOW, reason), 0)
+        for rule in ("first", bad, "last"):
+            log.subject_access_review(review(), Decision(Effect.ALLOW, "", (rule,)), 0)
+        eventually(lambda: logged, "the thread has met it")
+        for _ in range(100):
+            log.subject_access_review(review(), ALLOW, 0)
         log.close()
-    assert [line["reason"] for line in lines_of(file)] == ["first", "last"]
+    assert [line["rules"] for line in lines_of(file)[:3]] == [["first"], ["last"], ["a.csv:1"]]
+    assert len(lines_of(file)) == 102
     assert [line["event"] for line in logged] == ["decision_log_line_lost"]
     assert lost() - before == 1
 
