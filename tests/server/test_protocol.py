@@ -105,6 +105,7 @@ async def _serving(
     made: Callable[[Protocol], object] = lambda _: None,
     *,
     application: Any = None,
+    probes: bool = False,
     header_timeout: float = 10.0,
     **settings: Any,
 ) -> AsyncIterator[tuple[Callable[[], Awaitable[_Client]], Any]]:
@@ -114,7 +115,7 @@ async def _serving(
     worker.header_timeout = header_timeout
 
     def make() -> Protocol:
-        protocol = Protocol(worker, probes=False)
+        protocol = Protocol(worker, probes=probes)
         made(protocol)
         return protocol
 
@@ -329,6 +330,24 @@ def test_an_access_log_has_every_request(parser: str, tmp_path: Path) -> None:
     assert log.read_text().count("POST /authorize") == 2
 
 
+def test_a_listener_for_probes_has_no_short_way(parser: str) -> None:
+    async def test() -> None:
+        async with _serving(probes=True, http_parser=parser) as (connect, _):
+            assert await (await connect()).ask(_REQUEST) == b"long {}"
+
+    _run(test())
+
+
+def test_where_no_connection_is_kept_none_is(parser: str) -> None:
+    async def test() -> None:
+        async with _serving(keepalive=0, http_parser=parser) as (connect, _):
+            client = await connect()
+            assert await client.ask(_REQUEST) == b"long {}"
+            assert await client.is_closed(10)
+
+    _run(test())
+
+
 def test_an_application_that_only_can_be_called_is_called(parser: str) -> None:
     class Wrapper:
         async def __call__(self, *arguments: Any) -> None:
@@ -382,20 +401,17 @@ def test_answers_that_nobody_reads_do_not_pile_up(parser: str) -> None:
     protocols: list[Protocol] = []
 
     async def test() -> None:
-        application = _Application(size=8000)
+        application = _Application(size=20_000)
         async with _serving(protocols.append, application=application, http_parser=parser) as (
             connect,
             _,
         ):
             client = await connect()
-            for _ in range(2000):  # 16 MB, of which the system's buffers hold some
+            for _ in range(1000):  # 20 MB, of which the system's buffers hold some
                 client.write(_REQUEST)
-                await asyncio.sleep(0)
-                if protocols[0].transport.get_write_buffer_size() > 64 * 1024:
-                    break
-            await asyncio.sleep(0.2)
+                await asyncio.sleep(0.001)
             left = protocols[0].transport.get_write_buffer_size()
-            assert 0 < left < 64 * 1024 + 20_000
+            assert 0 < left < 64 * 1024 + 2 * 20_000
 
     _run(test())
 
