@@ -47,16 +47,15 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
     def __init__(self, worker: Worker, *, probes: bool) -> None:
         super().__init__(worker)
         self._probes = probes
-        # None where there is more to each request than its answer.
-        self._answer = (
-            None
-            if probes
+        # Where there is more to each request than its answer, there is no short way.
+        more = (
+            probes
             or self.log.access_log_enabled
             or self._pre_request
             or self._post_request
             or not self._keepalive
-            else getattr(self.app, "answer_now", None)
         )
+        self._answer = None if more else getattr(self.app, "answer_now", None)
         self._answered_at = -math.inf
 
     def connection_made(self, transport: asyncio.Transport) -> None:

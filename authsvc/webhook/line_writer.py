@@ -106,6 +106,8 @@ class LineWriter:
             return
         self._stop.set()
         thread.join(CLOSE_SECONDS)
+        if not thread.is_alive():
+            self._flush()  # the lines of those who were answered meanwhile
         self._fetch()
         if thread.is_alive() or self._unwritten or self._waiting:
             lost = bytes(self._unwritten).count(b"\n") + self._waiting.count(b"\n")

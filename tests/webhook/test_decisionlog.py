@@ -149,6 +149,19 @@ def test_a_close_writes_all_that_waits_in_order(log: DecisionLog, file: Path) ->
         assert mine == [f"{writer}-{number}" for number in range(1000)]
 
 
+def test_a_line_that_comes_while_it_closes_is_written(log: DecisionLog, file: Path) -> None:
+    before = lost()
+    log._writer._stop.set()
+    eventually(
+        lambda: not any(each.name == "decision-log" for each in threading.enumerate()),
+        "the thread has ended",
+    )
+    log.subject_access_review(review("late"), ALLOW, 0)
+    log.close()
+    assert [line["spec"]["user"] for line in lines_of(file)] == ["late"]
+    assert lost() == before
+
+
 def test_it_can_be_started_again_after_a_close(log: DecisionLog, file: Path) -> None:
     for _ in range(2):
         log.start()
